@@ -1,0 +1,199 @@
+"""Web pages: the text a visitor reads, with headings, lists and tables; nothing is fetched."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from ingest.readers import Unreadable, clean, read_bytes
+from ingest.readers.outline import Outline
+from ingest.readers.text import decode
+from rag.records import Document
+
+#: Not content, or the same on every page of a site.
+_LEFT_OUT = frozenset({
+    "script", "style", "template", "noscript", "head", "nav", "footer", "aside", "iframe",
+    "object", "embed", "audio", "video", "canvas", "select", "button", "svg", "datalist",
+})  # fmt: skip
+#: What may hold text that is not in the file as text.
+_FOREIGN = frozenset({
+    "script", "iframe", "object", "embed", "img", "canvas", "svg", "video", "audio",
+})  # fmt: skip
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+#: Blocks with an empty line around them, and blocks that only begin a line.
+_APART = frozenset({
+    "p", "table", "pre", "blockquote", "figure", "form", "fieldset", "hr",
+})  # fmt: skip
+_LINE = frozenset({
+    "address", "article", "body", "caption", "dd", "details", "dialog", "div", "dt", "fieldset",
+    "figcaption", "form", "header", "hgroup", "li", "main", "menu", "ol", "section", "summary",
+    "td", "th", "tr", "ul", "dl", "br",
+})  # fmt: skip
+_CHARSET = re.compile(
+    rb"<(?:meta\b[^>]*?charset|\?xml\b[^>]*?encoding)\s*=\s*[\"']?\s*([\w.:-]+)",
+    re.IGNORECASE,
+)
+_HIDDEN_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
+
+
+def read(path: Path, *, title: str) -> Document:
+    """One section for each heading; the title is that of the page. Raises Unreadable."""
+    data = read_bytes(path)
+    declared = _CHARSET.search(data[:4096])
+    text = clean(decode(data, declared[1].decode("ascii") if declared else ""))
+    if not text.strip():
+        raise Unreadable("empty", "nothing but white space")
+    root = _parse(text)
+    named = root.find(".//{*}head/{*}title")
+    page = _Page()
+    page.walk(root)
+    sections = page.outline.sections()
+    if not sections:
+        if any(_name(element) in _FOREIGN for element in root.iter()):
+            raise Unreadable("no_text", "no text in the page itself, only scripts or pictures")
+        raise Unreadable("empty", "a page without text")
+    own = " ".join(clean(named.text or "").split()) if named is not None else ""
+    return Document(own or title, sections, "html")
+
+
+def _parse(text: str) -> Any:
+    """The tree; as XML where the page says it is XML and keeps its rules."""
+    from lxml import etree
+
+    data = re.sub(r"\A\s*<\?xml[^>]*\?>", "", text).encode()
+    if "<?xml" in text[:100]:
+        parser = etree.XMLParser(
+            encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False,
+            remove_comments=True, remove_pis=True,
+        )  # fmt: skip
+        try:
+            return etree.fromstring(data, parser)
+        except etree.XMLSyntaxError:
+            pass  # most pages that claim to be XML are not
+    loose = etree.HTMLParser(
+        encoding="utf-8", no_network=True, huge_tree=True, remove_comments=True, remove_pis=True
+    )
+    root = etree.fromstring(data, loose)
+    if root is None:
+        raise Unreadable("empty", "a page without text")
+    # libxml2 stops reading here; without this the rest of the page would be lost in silence.
+    for entry in loose.error_log:
+        if entry.type_name == "ERR_RESOURCE_LIMIT":
+            raise Unreadable("unreadable", f"line {entry.line}: nested too deeply")
+    return root
+
+
+def _name(element: Any) -> str:
+    """The tag without its namespace; "" for what is no element (an unresolved entity)."""
+    tag = element.tag
+    return tag.rpartition("}")[2].lower() if isinstance(tag, str) else ""
+
+
+def _hidden(element: Any) -> bool:
+    return (
+        element.get("hidden") is not None
+        or element.get("aria-hidden", "").lower() == "true"
+        or _HIDDEN_STYLE.search(element.get("style", "")) is not None
+    )
+
+
+def _layout(table: Any) -> bool:
+    """True for a table that only arranges the page: it holds headings or other tables."""
+    inside = table.iterdescendants()
+    return any(_name(element) == "table" or _name(element) in _HEADINGS for element in inside)
+
+
+class _Page:
+    """Turns the tree into lines. Not recursive: pages nest up to 2,048 deep."""
+
+    def __init__(self) -> None:
+        self.outline = Outline()
+        self._line: list[str] = []
+        self._blank = True  # the line before is empty, or there is none
+        self._bullet = False
+        self._heading = ""
+        self._pre = 0
+        self._in_data = False
+        self._cells: list[int] = []  # for each open row of a data table, the cells so far
+
+    def walk(self, root: Any) -> None:
+        from lxml import etree
+
+        data_tables = {table for table in root.iter("{*}table") if not _layout(table)}
+        steps = etree.iterwalk(root, events=("start", "end"))
+        for event, element in steps:
+            name = _name(element)
+            shown = bool(name) and name not in _LEFT_OUT and not _hidden(element)
+            if event == "start" and not shown:
+                steps.skip_subtree()
+            elif event == "start":
+                self._in_data = self._in_data or element in data_tables
+                self._start(name)
+                self._add(element.text)
+            else:
+                if shown:
+                    self._end(name)
+                    self._in_data = self._in_data and element not in data_tables
+                if element is not root:
+                    self._add(element.tail)
+        self._flush()
+
+    def _start(self, name: str) -> None:
+        if name in _HEADINGS:
+            self._break(apart=True)
+            self._heading = name
+        elif self._in_data and name == "tr":
+            self._break()
+            self._cells.append(0)
+        elif self._cells and name in ("td", "th"):
+            if self._cells[-1]:
+                self._line.append(" | ")
+            self._cells[-1] += 1
+        elif name in _APART or name in _LINE:
+            self._break(apart=name in _APART)
+            self._pre += name == "pre"
+            self._bullet = self._bullet or (name == "li" and not self._cells)
+
+    def _end(self, name: str) -> None:
+        if name == self._heading:
+            self._flush()
+            self._heading = ""
+        elif self._in_data and name == "tr" and self._cells:
+            self._cells.pop()
+            self._break()
+        elif self._cells and name in ("td", "th"):
+            return
+        elif name in _APART or name in _LINE:
+            self._break(apart=name in _APART)
+            self._pre -= name == "pre"
+            self._bullet = self._bullet and name != "li"
+
+    def _break(self, *, apart: bool = False) -> None:
+        """End the line, or write a space where a line may not end: in a cell or a heading."""
+        if self._cells or self._heading:
+            self._line.append(" ")
+            return
+        self._flush()
+        if apart and not self._blank:
+            self.outline.add("\n")
+            self._blank = True
+
+    def _add(self, text: str | None) -> None:
+        if text:
+            keep = self._pre and not (self._cells or self._heading)
+            self._line.append(text if keep else re.sub(r"\s+", " ", text))
+
+    def _flush(self) -> None:
+        raw = clean("".join(self._line))  # character references can name anything
+        self._line = []
+        line = raw.strip("\n") if self._pre else " ".join(raw.split()).rstrip(" |")
+        if not line.strip():
+            return
+        if self._heading:
+            line = " ".join(line.split())
+            self.outline.heading(_HEADINGS[self._heading], line, line + "\n\n")
+        else:
+            self.outline.add(("- " if self._bullet else "") + line + "\n")
+        self._bullet = False
+        self._blank = bool(self._heading)

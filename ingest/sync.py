@@ -1,0 +1,396 @@
+"""Make the index equal the folder: discover → plan → read → chunk → embed → put → publish."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from ingest.chunker import CHUNKER_VERSION, Chunker
+from ingest.plan import Plan, Task, make_plan
+from ingest.readers import Unreadable, read
+from rag.embedder import Embedder
+from rag.errors import ConfirmationNeeded, IndexMismatch, IndexMissing, UsageError
+from rag.records import HARMLESS, Chunk, Document, FileRecord
+from rag.settings import Settings
+from rag.store import open_writer
+from rag.store.base import FileWrite, Fingerprint, IndexMeta, Vector, Writer, embedded_text
+from rag.words import WORDS_VERSION
+
+#: Chunks embedded together: enough to sort by length, few enough to show progress.
+_EMBED_TOGETHER = 256
+
+#: A long run publishes what it has this often, so that it can be asked and a kill costs a minute.
+_CHECKPOINT_SECONDS = 60.0
+
+
+class Progress(Protocol):
+    """Hears how an ingest goes."""
+
+    def start(self, files: int, total_bytes: int) -> None: ...
+    def file(self, name: str) -> None: ...
+    def advance(self, done_bytes: float, chunks: int) -> None: ...
+    def problem(self, problem: Problem) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A file that is not in the index as a whole."""
+
+    file: str
+    status: str
+    detail: str
+    pages: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What an ingest did; ``files`` holds the counters of the interface, disjoint."""
+
+    files: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(
+            ("found", "new", "updated", "renamed", "unchanged", "partial", "failed", "unsupported",
+             "removed"), 0)
+    )  # fmt: skip
+    chunks: int = 0
+    embedded: int = 0
+    seconds: float = 0.0
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """3 when any file is not in the index as a whole, apart from unsupported ones."""
+        return 3 if self.files["failed"] or self.files["partial"] else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        problems = [{**asdict(p), "pages": list(p.pages)} for p in self.problems]
+        return {
+            "files": dict(self.files),
+            "chunks": self.chunks,
+            "embedded": self.embedded,
+            "seconds": round(self.seconds, 3),
+            "problems": problems,
+        }
+
+
+def ingest(
+    folder: str | Path | None,
+    settings: Settings,
+    *,
+    add: bool = False,
+    dry_run: bool = False,
+    retry_failed: bool = False,
+    reindex: bool = False,
+    yes: bool = False,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Sync ``folder`` (or every folder the index knows) into the index the settings name.
+
+    Raises UsageError for a missing or foreign folder, IndexMismatch when the index was built with
+    another model or chunker, ConfirmationNeeded when more than half of the indexed files are gone.
+    """
+    started = time.monotonic()
+    _must_exist(folder)
+    with closing(open_writer(settings)) as writer:
+        roots = _roots(folder, writer.meta(), add=add)
+        embedder = Embedder(settings)
+        fingerprint = fingerprint_of(embedder, settings)
+        meta = writer.meta()
+        if meta and meta.fingerprint != fingerprint and not reindex:
+            raise mismatch(meta.fingerprint, fingerprint, settings)
+        ledger = writer.files()
+        fresh_build = reindex and meta is not None
+        plan = make_plan(
+            roots,
+            [] if fresh_build else ledger,
+            skip=Path(settings.index),
+            retry_failed=retry_failed,
+        )
+        if not fresh_build and plan.vanished_share(ledger) > 0.5 and not (yes or dry_run):
+            gone = sum(r.searchable for r in plan.remove)
+            raise ConfirmationNeeded(
+                f"{gone} of {sum(r.searchable for r in ledger)} indexed files have vanished from "
+                f"{', '.join(roots)}",
+                "is the folder mounted? If they are meant to go: --yes",
+            )
+        report = IngestReport()
+        if not dry_run:
+            if fresh_build:
+                writer.reset(IndexMeta(fingerprint, roots))
+            elif meta is None or meta.roots != roots:
+                writer.set_meta(IndexMeta(fingerprint, roots))
+            _Run(writer, embedder, settings, report, progress or _Silent()).carry_out(plan)
+            writer.publish()
+        _count(plan, writer, report, dry_run=dry_run)
+        report.chunks = sum(r.chunks for r in writer.files())
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def fingerprint_of(embedder: Embedder, settings: Settings) -> Fingerprint:
+    """What the chunks and vectors of an index built with these settings depend on."""
+    identity = embedder.identity
+    return Fingerprint(
+        model=identity.model,
+        weights=identity.weights,
+        dimension=identity.dimension,
+        query_prefix=identity.query_prefix,
+        passage_prefix=identity.passage_prefix,
+        chunker=f"{CHUNKER_VERSION}-{settings.chunk_tokens}",
+        words=WORDS_VERSION,
+    )
+
+
+def mismatch(stored: Fingerprint, wanted: Fingerprint, settings: Settings) -> IndexMismatch:
+    """The error for an index built with other settings, naming each that differs."""
+    differing = [
+        f"{name} is «{theirs}», here «{ours}»"
+        for name, theirs in asdict(stored).items()
+        if theirs != (ours := asdict(wanted)[name])
+    ]
+    where = settings.collection if settings.qdrant_url else settings.index
+    return IndexMismatch(
+        f"index {where} was built with other settings: {'; '.join(differing)}",
+        "use those settings, another --index, or rebuild: rag ingest --reindex",
+    )
+
+
+def _must_exist(folder: str | Path | None) -> None:
+    """Say so before a model is loaded or a lock taken."""
+    if folder is not None and not Path(folder).is_dir():
+        what = "is not a folder" if Path(folder).exists() else "does not exist"
+        raise UsageError(f"folder {folder} {what}", "give a folder of documents")
+
+
+def _roots(folder: str | Path | None, meta: IndexMeta | None, *, add: bool) -> tuple[str, ...]:
+    """The folders to sync. An index remembers its folders and is not fed another by accident."""
+    known = meta.roots if meta else ()
+    if folder is None:
+        if not known:
+            raise IndexMissing("no folder given and no index that knows one", "rag ingest FOLDER")
+        for root in known:
+            _must_exist(root)
+        return known
+    wanted = str(Path(folder).resolve())
+    if not known or wanted in known:
+        return known or (wanted,)
+    if not add:
+        raise UsageError(
+            f"this index belongs to {', '.join(known)}, not to {wanted}",
+            "add the folder with --add, or give it another --index",
+        )
+    return (*known, wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A file read and chunked, waiting to be embedded."""
+
+    task: Task
+    record: FileRecord
+    chunks: tuple[Chunk, ...]
+
+
+class _Run:
+    """One pass over a plan. Files are embedded in groups; a group is written whole."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        embedder: Embedder,
+        settings: Settings,
+        report: IngestReport,
+        progress: Progress,
+    ) -> None:
+        self._writer = writer
+        self._embedder = embedder
+        self._report = report
+        self._progress = progress
+        self._chunker = Chunker(
+            embedder.count_tokens, chunk_tokens=settings.chunk_tokens, limit=embedder.text_limit
+        )
+        self._ready: list[_Ready] = []
+        self._stored = {r.content for r in writer.files() if r.chunks}
+        self._published = time.monotonic()
+
+    def carry_out(self, plan: Plan) -> None:
+        self._progress.start(len(plan.read), sum(t.found.bytes for t in plan.read))
+        self._name(plan.name)
+        self._writer.note([_touched(t) for t in plan.touch])
+        for task in plan.read:
+            self._progress.file(task.file)
+            self._take(task)
+            if sum(len(r.chunks) for r in self._ready) >= _EMBED_TOGETHER:
+                self._write()
+        self._write()
+        self._writer.remove([r.file for r in plan.remove])
+
+    def _name(self, tasks: list[Task]) -> None:
+        """Ledger lines of files that are not read, where they are not there already."""
+        lines = [(_named(t), t.former) for t in tasks]
+        self._writer.put([FileWrite(line) for line, former in lines if line != former])
+
+    def _take(self, task: Task) -> None:
+        started = time.monotonic()
+        try:
+            document = read(task.found.path, title=Path(task.file).stem)
+            chunks = tuple(self._chunker.chunk(document, task.file))
+        except Unreadable as failure:
+            self._fail(task, failure, time.monotonic() - started)
+            return
+        record = _record(task, document, chunks, time.monotonic() - started)
+        if record.content in {r.record.content for r in self._ready}:
+            self._write()  # a copy within the group: let the first one be embedded
+        self._ready.append(_Ready(task, record, chunks))
+
+    def _fail(self, task: Task, failure: Unreadable, seconds: float) -> None:
+        self._progress.advance(task.found.bytes, 0)
+        former = task.former
+        if former and former.chunks and task.change != "renamed" and failure.status != "empty":
+            detail = f"{failure.detail} (its former version still answers)"
+            line = replace(
+                former,
+                bytes=task.found.bytes,
+                mtime_ns=task.found.mtime_ns,
+                status=failure.status,
+                detail=detail,
+                lost_pages=failure.pages,
+            )
+            self._writer.note([line])
+        else:
+            line = replace(
+                _line(task), status=failure.status, detail=failure.detail,
+                lost_pages=failure.pages, seconds=round(seconds, 3),
+            )  # fmt: skip
+            self._writer.put([FileWrite(line)])
+        if line.status not in HARMLESS:
+            self._progress.problem(_problem(line))
+
+    def _write(self) -> None:
+        if not self._ready:
+            return
+        vectors = self._vectors()
+        writes = []
+        offset = 0
+        for ready in self._ready:
+            own = vectors[offset : offset + len(ready.chunks)]
+            offset += len(ready.chunks)
+            writes.append(FileWrite(ready.record, ready.chunks, own if len(own) else None))
+            if ready.record.status not in HARMLESS:
+                self._progress.problem(_problem(ready.record))
+        self._writer.put(writes)
+        renamed = [
+            r.task.former.file for r in self._ready if r.task.change == "renamed" and r.task.former
+        ]
+        self._writer.remove(renamed)
+        self._stored.update(r.record.content for r in self._ready)
+        self._ready = []
+        if time.monotonic() - self._published > _CHECKPOINT_SECONDS:
+            self._writer.publish()
+            self._published = time.monotonic()
+
+    def _vectors(self) -> Vector:
+        """Vectors of all waiting chunks, in order; equal text of equal content is not embedded twice."""
+        known: dict[str, Vector] = {}
+        for ready in self._ready:
+            if ready.record.content in self._stored:
+                known.update(self._writer.vectors_of(ready.record.content))
+        chunks = [c for r in self._ready for c in r.chunks]
+        fresh = [i for i, c in enumerate(chunks) if c.text not in known]
+        weight = sum(r.task.found.bytes for r in self._ready) / max(1, len(chunks))
+        self._progress.advance(weight * (len(chunks) - len(fresh)), len(chunks) - len(fresh))
+        made = self._embedder.embed_passages(
+            [embedded_text(chunks[i]) for i in fresh],
+            on_done=lambda n: self._progress.advance(weight * n, n),
+        )
+        self._report.embedded += len(fresh)
+        vectors = np.zeros((len(chunks), self._embedder.dimension), dtype=np.float32)
+        vectors[fresh] = made
+        for i, chunk in enumerate(chunks):
+            if chunk.text in known:
+                vectors[i] = known[chunk.text]
+        return vectors
+
+
+def _line(task: Task) -> FileRecord:
+    """What is known of a file without reading it."""
+    return FileRecord(
+        file=task.file,
+        root=task.root,
+        bytes=task.found.bytes,
+        mtime_ns=task.found.mtime_ns,
+        content=task.content,
+        status="indexed",
+    )
+
+
+def _named(task: Task) -> FileRecord:
+    status, detail = task.found.problem or ("unsupported", "no reader for this kind of file")
+    return replace(_line(task), status=status, detail=detail)
+
+
+def _touched(task: Task) -> FileRecord:
+    assert task.former is not None  # noqa: S101 - only known files are touched
+    return replace(task.former, bytes=task.found.bytes, mtime_ns=task.found.mtime_ns)
+
+
+def _record(
+    task: Task, document: Document, chunks: tuple[Chunk, ...], seconds: float
+) -> FileRecord:
+    return replace(
+        _line(task),
+        status="partial" if document.lost_pages else "indexed",
+        detail=document.detail,
+        title=document.title,
+        reader=document.reader,
+        pages=document.pages,
+        lost_pages=document.lost_pages,
+        chunks=len(chunks),
+        seconds=round(seconds, 3),
+    )
+
+
+def _problem(record: FileRecord) -> Problem:
+    return Problem(record.file, record.status, record.detail, record.lost_pages)
+
+
+def _count(plan: Plan, writer: Writer, report: IngestReport, *, dry_run: bool) -> None:
+    """Fill in the disjoint counters and the problems, old and new."""
+    lines = {} if dry_run else {r.file: r for r in writer.files()}
+    tasks = [*plan.read, *plan.touch, *plan.keep, *plan.name]
+    for task in tasks:
+        record = lines.get(task.file) or (_named(task) if task in plan.name else task.former)
+        status = record.status if record and not (dry_run and task in plan.read) else "indexed"
+        if status == "unsupported":
+            report.files["unsupported"] += 1
+        elif status == "partial":
+            report.files["partial"] += 1
+        elif status not in HARMLESS:
+            report.files["failed"] += 1
+        else:
+            report.files[task.change] += 1
+        if record and status not in HARMLESS:
+            report.problems.append(_problem(record))
+    report.files["found"] = len(tasks)
+    report.files["removed"] = len(plan.remove)
+    report.problems.sort(key=lambda p: p.file)
+
+
+class _Silent:
+    """Progress that nobody watches."""
+
+    def start(self, files: int, total_bytes: int) -> None:
+        pass
+
+    def file(self, name: str) -> None:
+        pass
+
+    def advance(self, done_bytes: float, chunks: int) -> None:
+        pass
+
+    def problem(self, problem: Problem) -> None:
+        pass

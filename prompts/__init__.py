@@ -1,0 +1,78 @@
+"""Prompt templates as files: load, check, fence what is untrusted, fill, fingerprint.
+
+A template has two headed parts. «# rules» is sent as it stands, byte for byte the same with every
+question, so that a model server's prefix cache holds it. «# material» is filled with the fenced
+passages and the question.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+#: The one phrase for «the documents do not say», shared by prompt, code and tests.
+REFUSAL = "not supported in source"
+
+_FOLDER = Path(__file__).parent
+_PARTS = re.compile(r"\A\s*# rules\n(?P<rules>.*)^# material\n(?P<material>.*)\Z", re.S | re.M)
+_FIELDS = ("{passages}", "{question}")
+
+
+class TemplateError(ValueError):
+    """A template that cannot be used; the message names the file and what it lacks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A checked template: ``rules`` is sent as it is, ``material`` has both fields."""
+
+    name: str
+    rules: str
+    material: str
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the exact text that was used, in records and history."""
+        return hashlib.sha256(f"{self.rules}\0{self.material}".encode()).hexdigest()[:16]
+
+    def fill(self, question: str, passages: Iterable[str]) -> str:
+        """The material with fenced passages and the question, which cannot open a fence either."""
+        fields = {
+            "{passages}": "\n".join(passages),
+            "{question}": inert(" ".join(question.split())),
+        }
+        return re.sub(r"\{passages\}|\{question\}", lambda m: fields[m.group()], self.material)
+
+
+def load(name: str = "answer") -> Template:
+    """A template shipped here by its name, or any file by its path. Raises TemplateError."""
+    path = Path(name) if name.endswith(".md") or "/" in name else _FOLDER / f"{name}.md"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TemplateError(f"prompt template {path} cannot be read") from error
+    parts = _PARTS.match(text.replace("\r\n", "\n"))
+    if not parts:
+        raise TemplateError(f"prompt template {path} lacks its «# rules» or «# material» part")
+    missing = [field for field in _FIELDS if field not in parts["material"]]
+    if missing:
+        raise TemplateError(f"prompt template {path} lacks {' and '.join(missing)} in its material")
+    if REFUSAL not in parts["rules"]:
+        raise TemplateError(f"prompt template {path}: its rules do not teach «{REFUSAL}»")
+    return Template(path.stem, parts["rules"].strip() + "\n", parts["material"].strip() + "\n")
+
+
+def fence(number: int, text: str, *, file: str, page: int | None = None) -> str:
+    """One passage between marks that its own text cannot forge or close."""
+    place = f' page="{page}"' if page is not None else ""
+    name = re.sub(r'[<>"\x00-\x1f]', "_", file)
+    return f'<passage n="{number}" file="{name}"{place}>\n{inert(text)}\n</passage>'
+
+
+def inert(text: str) -> str:
+    """Untrusted text that can open no fence, close none, and forge no citation marker."""
+    text = re.sub(r"<(?=\s*/?\s*passage)", "‹", text, flags=re.I)
+    return re.sub(r"\[(\d[\d\s,]*)\]", r"(\1)", text)

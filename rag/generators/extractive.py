@@ -1,0 +1,118 @@
+"""The writer without a model: the sentences of the passages that answer best, quoted and cited."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prompts import REFUSAL
+from rag.generators.base import OnText
+from rag.records import Draft, Passage, Prompt
+from rag.sentences import spans
+from rag.words import document_words, query_words
+
+
+class SentenceVectors(Protocol):
+    """The part of `rag.embedder.Embedder` that is needed here."""
+
+    def embed_query(self, question: str) -> NDArray[np.float32]: ...
+    def embed_sentences(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    passage: Passage
+    text: str
+    words: frozenset[int]
+
+
+#: Weights of meaning (cosine), shared words (by rarity) and the passage's place; the cut below
+#: which a second sentence is left out; the cut below which nothing is an answer. Chosen with
+#: bench/extractive.py.
+_MEANING, _WORDS, _PLACE = 1.0, 0.6, 0.15
+_SECOND_AT = 0.85
+_MOST = 3
+_SHORTEST_WORDS = 3
+
+
+class ExtractiveGenerator:
+    """Quotes instead of writing. Needs no server, no key, no network."""
+
+    kind = "extractive"
+    model = ""
+    context = 0
+    answer_tokens = 0
+
+    def __init__(self, vectors: SentenceVectors) -> None:
+        self._vectors = vectors
+
+    def check(self) -> str | None:
+        return None
+
+    def count_tokens(self, text: str) -> int | None:
+        """No model reads the prompt, so nothing is counted."""
+        return 0
+
+    def generate(self, prompt: Prompt, on_text: OnText) -> Draft:
+        """One to three quotes, each with its passage's number, or the refusal phrase; a line each."""
+        started = time.monotonic()
+        chosen = self._choose(prompt.question, prompt.passages)
+        text = "\n".join(f"{_quoted(c.text)} [{c.passage.rank}]" for c in chosen)
+        on_text(text or REFUSAL)
+        seconds = time.monotonic() - started
+        return Draft(
+            text or REFUSAL, self.kind, self.model, first_token_s=seconds, generate_s=seconds
+        )
+
+    def _choose(self, question: str, passages: Sequence[Passage]) -> list[_Candidate]:
+        candidates = _candidates(passages)
+        if not candidates:
+            return []
+        scores = self._scores(question, candidates)
+        order = sorted(range(len(candidates)), key=lambda i: (-scores[i], i))
+        chosen: list[_Candidate] = []
+        for i in order:
+            new = candidates[i]
+            if len(chosen) == _MOST or (chosen and scores[i] < _SECOND_AT * scores[order[0]]):
+                break
+            if all(len(new.words & c.words) < 0.7 * len(new.words | c.words) for c in chosen):
+                chosen.append(new)
+        return chosen
+
+    def _scores(self, question: str, candidates: Sequence[_Candidate]) -> list[float]:
+        wanted = set(query_words(question).indices)
+        spread = Counter(w for c in candidates for w in c.words & wanted)
+        rarity = {w: math.log(1 + len(candidates) / (1 + spread[w])) for w in wanted}
+        total = sum(rarity.values()) or 1.0
+        texts = [f"{c.passage.heading}\n{c.text}".strip() for c in candidates]
+        cosine = self._vectors.embed_sentences(texts) @ self._vectors.embed_query(question)
+        return [
+            _MEANING * float(cosine[i])
+            + _WORDS * sum(rarity[w] for w in c.words & wanted) / total
+            + _PLACE / c.passage.rank
+            for i, c in enumerate(candidates)
+        ]
+
+
+def _quoted(text: str) -> str:
+    """One line between quote marks; curly marks inside become straight, which counts as equal."""
+    inner = " ".join(text.split()).replace("“", '"').replace("”", '"')
+    return f"“{inner}”"
+
+
+def _candidates(passages: Sequence[Passage]) -> list[_Candidate]:
+    found = []
+    for passage in passages:
+        for start, end in spans(passage.text):
+            text = passage.text[start:end]
+            words = frozenset(document_words(text).indices)
+            if len(words) >= _SHORTEST_WORDS and not text.endswith("?"):
+                found.append(_Candidate(passage, text, words))
+    return found

@@ -1,0 +1,166 @@
+"""The door to sentence-transformers and torch: load a model, export it, check the export.
+
+Importing either costs seconds (7–9 s cold), so this module is reached only when a model is
+used for the first time, when its export disagreed with it, or for reranking.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.errors import ModelUnavailable
+
+Vectors = NDArray[np.float32]
+
+
+class SentenceModel:
+    """An embedding model as sentence-transformers runs it: the reference for every other runtime."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        with _quietly():
+            self._model = _load(source)
+        self.limit = int(self._model.max_seq_length or 512)
+        self.dimension = int(self._model.get_embedding_dimension())
+        self.prompts = {k: v for k, v in dict(self._model.prompts or {}).items() if v}
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of shape (len(texts), dimension), float32, of length 1."""
+        vectors = self._model.encode(
+            list(texts), prompt="", normalize_embeddings=True, show_progress_bar=False
+        )
+        return np.asarray(vectors, dtype=np.float32)
+
+    def declared_prefixes(self) -> tuple[str, str]:
+        """The query and the passage prefix that the model's own configuration names."""
+        query = self.prompts.get("query", "")
+        passage = next((self.prompts[k] for k in _PASSAGE_NAMES if k in self.prompts), "")
+        return query, passage
+
+    def save_tokenizer(self, path: Path) -> None:
+        self._model.tokenizer.backend_tokenizer.save(str(path))
+
+    def export_onnx(self, path: Path) -> None:
+        """Write the whole model, pooling and normalising included, as one ONNX graph."""
+        import torch
+
+        class Whole(torch.nn.Module):
+            def __init__(self, model: Any) -> None:
+                super().__init__()
+                self.model = model
+
+            def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+                features = {"input_ids": input_ids, "attention_mask": attention_mask}
+                for module in self.model:
+                    features = module(features)
+                vectors = features["sentence_embedding"]
+                return torch.nn.functional.normalize(vectors, p=2, dim=1)
+
+        example = torch.ones(2, 16, dtype=torch.long)
+        with _quietly(), torch.no_grad():
+            torch.onnx.export(
+                Whole(self._model.eval()),
+                (example, example),
+                str(path),
+                input_names=["input_ids", "attention_mask"],
+                output_names=["embedding"],
+                dynamic_axes={
+                    "input_ids": {0: "batch", 1: "tokens"},
+                    "attention_mask": {0: "batch", 1: "tokens"},
+                    "embedding": {0: "batch"},
+                },
+                opset_version=17,
+                dynamo=False,  # 1–2 s instead of a minute, and the same graph
+            )
+
+    def weights_sha256(self) -> str:
+        """One digest over the model's safetensors files, in the order of their names."""
+        folder = Path(str(getattr(self._model[0].auto_model, "name_or_path", "") or self.source))
+        files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
+        if files:
+            return sha256_of(files)
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self._model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().float().cpu().numpy().tobytes())
+        return digest.hexdigest()
+
+
+_PASSAGE_NAMES = ("passage", "document", "corpus")
+
+
+def _load(source: str) -> Any:
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        return SentenceTransformer(
+            source,
+            device="cpu",
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},  # never a pickle
+        )
+    except Exception as error:  # the hub client, the loader and torch leak a dozen kinds
+        raise ModelUnavailable(
+            f"embedding model «{source}» cannot be loaded: {_first_line(error)}",
+            "give a local folder or, with a network, a hub name that carries safetensors weights",
+        ) from error
+
+
+def cross_encoder(source: str) -> Any:
+    """A sentence-transformers CrossEncoder; ``predict(pairs)`` scores (question, text) pairs."""
+    with _quietly():
+        from sentence_transformers import CrossEncoder
+
+        try:
+            return CrossEncoder(
+                source,
+                device="cpu",
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True},
+            )
+        except Exception as error:
+            raise ModelUnavailable(
+                f"reranker «{source}» cannot be loaded: {_first_line(error)}",
+                "give a local folder or a hub name, or switch it off with --reranker ''",
+            ) from error
+
+
+def sha256_of(files: Sequence[Path]) -> str:
+    """One digest of the bytes of the files, in the order given."""
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Model libraries print bars and warnings of their own; our output is ours."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    previous = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(previous)

@@ -1,0 +1,292 @@
+"""What an index is, whichever engine holds it.
+
+A Reader sees one consistent state; a Writer prepares the next one and publishes it. The two
+engines (`embedded`, `server`) keep the same records, ids and vectors, and one contract test
+suite runs over both.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.errors import IndexMismatch
+from rag.records import Chunk, FileRecord
+from rag.words import SparseVector
+
+FORMAT = 1  # raise it when the stored form changes; an index of another format is exit 12
+
+_CHUNK_IDS = uuid.UUID("6f2b7b1e-8d0f-4a55-9a0c-2f6f3f1d6a11")
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Everything that decides what a stored chunk and its vector are."""
+
+    model: str
+    weights: str
+    dimension: int
+    query_prefix: str
+    passage_prefix: str
+    chunker: str
+    words: str
+    format: int = FORMAT
+
+    def digest(self) -> str:
+        """Short name of the whole; part of every chunk id."""
+        return uuid.uuid5(_CHUNK_IDS, repr(sorted(asdict(self).items()))).hex[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexMeta:
+    fingerprint: Fingerprint
+    roots: tuple[str, ...]  # absolute paths of the ingested folders
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"fingerprint": asdict(self.fingerprint), "roots": list(self.roots)}
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> IndexMeta:
+        """Raises IndexMismatch for an index of another format."""
+        try:
+            fingerprint = Fingerprint(**data["fingerprint"])
+        except (KeyError, TypeError) as error:
+            raise IndexMismatch(
+                "this index was written by another version of Affidavit",
+                "rebuild: rag ingest FOLDER --reindex",
+            ) from error
+        return IndexMeta(fingerprint=fingerprint, roots=tuple(data["roots"]))
+
+
+@dataclass(frozen=True, slots=True)
+class IndexCounts:
+    files: int
+    searchable: int
+    failed: int
+    partial: int
+    chunks: int
+    by_status: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What one search says of one point: its id, its file, its score (higher is better)."""
+
+    id: str
+    file: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChunk:
+    """A chunk as the index holds it."""
+
+    chunk_id: str
+    file: str
+    content: str
+    ordinal: int
+    section: int
+    start: int
+    page: int | None
+    heading: str
+    title: str
+    text: str
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+
+class Reader(Protocol):
+    """One published state of an index. Never changes while it is open (embedded engine) and
+    never mixes versions of a file (both engines)."""
+
+    def meta(self) -> IndexMeta: ...
+
+    def counts(self) -> IndexCounts: ...
+
+    def files(self) -> list[FileRecord]:
+        """The ledger, sorted by file."""
+        ...
+
+    def by_vector(
+        self, vector: Vector, *, limit: int, files: Sequence[str] | None
+    ) -> list[Candidate]:
+        """The chunks most similar by cosine; ``files`` restricts the search."""
+        ...
+
+    def by_words(
+        self, words: SparseVector, *, limit: int, files: Sequence[str] | None
+    ) -> list[Candidate]:
+        """The chunks that match best by BM25."""
+        ...
+
+    def by_card(
+        self, words: SparseVector, *, limit: int, files: Sequence[str] | None
+    ) -> list[Candidate]:
+        """The documents whose name and opening match best by BM25."""
+        ...
+
+    def vectors(self, chunk_ids: Sequence[str]) -> dict[str, Vector]: ...
+
+    def chunks(self, chunk_ids: Sequence[str]) -> list[StoredChunk]:
+        """Those of the chunks that exist, in the order asked for."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Writer(Protocol):
+    """The one writer of an index. Nothing shows before `publish` (embedded) or before the file
+    is whole (server)."""
+
+    def meta(self) -> IndexMeta | None:
+        """None for an index that does not exist yet."""
+        ...
+
+    def set_meta(self, meta: IndexMeta) -> None:
+        """Set or change the index's meta; the first call makes the index."""
+        ...
+
+    def reset(self, meta: IndexMeta) -> None:
+        """Begin again with an empty index of this meta."""
+        ...
+
+    def files(self) -> list[FileRecord]: ...
+
+    def put(self, items: Sequence[FileWrite]) -> None:
+        """Add files or replace their former version, whole."""
+        ...
+
+    def note(self, records: Sequence[FileRecord]) -> None:
+        """Change ledger lines alone; stored chunks of those files stay as they are."""
+        ...
+
+    def remove(self, files: Sequence[str]) -> None: ...
+
+    def vectors_of(self, content: str) -> dict[str, Vector]:
+        """Text of each stored chunk of that content → its vector: equal text is embedded once."""
+        ...
+
+    def publish(self) -> None:
+        """Make everything since the last publish visible at once."""
+        ...
+
+    def close(self) -> None:
+        """Let go; what was not published is forgotten (embedded engine)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileWrite:
+    """A file as it is to stand in the index. ``vectors`` has shape (len(chunks), dimension)."""
+
+    record: FileRecord
+    chunks: tuple[Chunk, ...] = ()
+    vectors: Vector | None = None
+
+
+def chunk_id(file: str, content: str, ordinal: int, fingerprint: Fingerprint) -> str:
+    """The same file, content, place and settings always give the same id."""
+    return str(uuid.uuid5(_CHUNK_IDS, f"{file}\0{content}\0{ordinal}\0{fingerprint.digest()}"))
+
+
+def card_id(file: str) -> str:
+    return str(uuid.uuid5(_CHUNK_IDS, f"card\0{file}"))
+
+
+#: Characters of a document's opening that its card holds beside the file name.
+CARD_CHARACTERS = 2000
+
+
+def card_text(write: FileWrite) -> str:
+    """What a document is found by as a whole: its name, its title and its first page."""
+    opening = "".join(c.text for c in write.chunks[:12])[:CARD_CHARACTERS]
+    stem = write.record.file.rsplit(".", 1)[0].replace("/", " ")
+    return f"{stem} {write.record.title}\n{opening}"
+
+
+def embedded_text(chunk: Chunk) -> str:
+    """What the model and the word index read: the short prefix, then the text."""
+    return f"{chunk.prefix}{chunk.text}"
+
+
+def sane_vectors(write: FileWrite, dimension: int) -> None:
+    """Refuse what would poison every search: NaN, Inf, zero length, wrong shape."""
+    if not write.chunks:
+        return
+    vectors = write.vectors
+    if vectors is None or vectors.shape != (len(write.chunks), dimension):
+        shape = None if vectors is None else vectors.shape
+        raise ValueError(f"{write.record.file}: vectors of shape {shape}, not {dimension} wide")
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not np.isfinite(lengths).all() or (lengths < 1e-6).any():
+        raise ValueError(f"{write.record.file}: a vector is zero or not finite")
+
+
+def chunk_payload(write: FileWrite, chunk: Chunk) -> dict[str, Any]:
+    return {
+        "kind": "chunk",
+        "file": write.record.file,
+        "content": write.record.content,
+        "ordinal": chunk.ordinal,
+        "section": chunk.section,
+        "start": chunk.start,
+        "page": chunk.page,
+        "heading": chunk.heading,
+        "title": write.record.title,
+        "text": chunk.text,
+    }
+
+
+def stored_chunk(point_id: object, payload: dict[str, Any]) -> StoredChunk:
+    return StoredChunk(
+        chunk_id=str(point_id),
+        file=payload["file"],
+        content=payload["content"],
+        ordinal=payload["ordinal"],
+        section=payload["section"],
+        start=payload["start"],
+        page=payload["page"],
+        heading=payload["heading"],
+        title=payload["title"],
+        text=payload["text"],
+    )
+
+
+def settled(search: Callable[[int], list[Candidate]], limit: int) -> list[Candidate]:
+    """The ``limit`` best of ``search(n)``, the same ones every time.
+
+    Engines return equal scores in any order and cut a group of equals anywhere. So equals are
+    ordered by id, and the search is widened until the cut does not fall inside a group.
+    """
+    asked = limit + 16
+    while True:
+        found = sorted(search(asked), key=lambda c: (-round(c.score, 6), c.id))
+        whole = len(found) < asked or round(found[-1].score, 6) < round(found[limit - 1].score, 6)
+        if whole:
+            return found[:limit]
+        asked *= 4
+
+
+def counts_of(records: Sequence[FileRecord]) -> IndexCounts:
+    by_status: dict[str, int] = {}
+    for record in records:
+        by_status[record.status] = by_status.get(record.status, 0) + 1
+    searchable = by_status.get("indexed", 0) + by_status.get("partial", 0)
+    harmless = searchable + by_status.get("empty", 0) + by_status.get("unsupported", 0)
+    return IndexCounts(
+        files=len(records),
+        searchable=searchable,
+        failed=len(records) - harmless,
+        partial=by_status.get("partial", 0),
+        chunks=sum(r.chunks for r in records),
+        by_status=by_status,
+    )

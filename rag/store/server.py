@@ -1,0 +1,291 @@
+"""The store on a Qdrant server: the same records, ids and vectors as the embedded engine.
+
+All that is needed to ask and to sync is on the server; nothing is left behind on this machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+from rag.records import FileRecord
+from rag.settings import Settings
+from rag.store.base import (
+    FileWrite,
+    Fingerprint,
+    IndexMeta,
+    Vector,
+    card_id,
+    card_text,
+    chunk_id,
+    chunk_payload,
+    embedded_text,
+    sane_vectors,
+)
+from rag.store.server_points import Collection, Filter, Point, dense_name
+from rag.store.server_reader import ServerReader, check_counts, missing, records_where
+from rag.store.server_state import (
+    Lease,
+    arriving,
+    departed,
+    departing,
+    locked,
+    read_state,
+    unsettled,
+    visible,
+)
+from rag.words import document_words
+
+__all__ = ["ServerReader", "ServerWriter", "drop_collection"]
+
+#: Points of one request: 256 of 1,024 dimensions are some 6 MB, and a server takes 32 at most.
+_POINTS_A_CALL = 256
+_FILES_A_CALL = 1000
+
+_VERSIONS = uuid.UUID("d3a8c0de-2f5c-4b51-9a55-6e1d7c4f0b92")
+
+T = TypeVar("T")
+
+#: Points to store, made for the epoch they are to be shown from.
+Incoming = Callable[[int], Iterable[Point]]
+
+
+def drop_collection(settings: Settings) -> None:
+    """Delete the index and its collection, if there is one.
+
+    Raises IndexMismatch when the collection is not ours, IndexLocked while it is being written.
+    """
+    collection = Collection(settings)
+    try:
+        if collection.widths() is None:
+            return
+        state = read_state(collection)
+        if state is None and collection.count(Filter()):
+            raise collection.foreign()
+        if state and state.held:
+            raise locked(collection, state.owner)
+        collection.drop()
+    finally:
+        collection.close()
+
+
+class ServerWriter:
+    """The one writer of an index; each `put`, `note` and `remove` shows whole when it returns.
+
+    After `reset` nothing shows before the next `publish`: until then the old index answers.
+    """
+
+    def __init__(self, collection: Collection) -> None:
+        """Use `connect`."""
+        self._collection = collection
+        self._widths = collection.widths()
+        self._lease: Lease | None = None
+        self._fresh: IndexMeta | None = None  # of the index that is to replace the old one
+        self._tidy = True  # nothing half done is on the server
+
+    @classmethod
+    def connect(cls, settings: Settings) -> ServerWriter:
+        """Become the writer and clear away what a dead one left half done.
+
+        Raises IndexLocked, IndexMismatch or StoreUnavailable. Where no index is yet, `set_meta`
+        takes the lock.
+        """
+        collection = Collection(settings)
+        with contextlib.ExitStack() as undo:
+            undo.callback(collection.close)
+            writer = cls(collection)
+            undo.callback(writer.close)
+            writer._take_over()
+            undo.pop_all()
+        return writer
+
+    def meta(self) -> IndexMeta | None:
+        if self._fresh or not self._lease:
+            return self._fresh
+        return self._lease.state.meta()
+
+    def set_meta(self, meta: IndexMeta) -> None:
+        """Raises IndexLocked when another run has just begun the index, IndexMismatch when the
+        collection holds another program's points."""
+        if self._fresh:
+            self._fresh = meta
+        elif self._lease:
+            self._lease.write(meta=meta.to_dict())
+        else:
+            self._begin(meta)
+
+    def reset(self, meta: IndexMeta) -> None:
+        """Readers keep the old index until the new one is published."""
+        if not self._lease:
+            self._begin(meta)
+            return
+        self._settle()
+        self._make_room(meta)
+        self._fresh = meta
+
+    def files(self) -> list[FileRecord]:
+        if not self._lease:
+            return []
+        return records_where(self._collection, self._shown(kind=["file"]))
+
+    def put(self, items: Sequence[FileWrite]) -> None:
+        fingerprint = self._fingerprint()
+        for item in items:
+            sane_vectors(item, fingerprint.dimension)
+        for group in _batches(items, _FILES_A_CALL):
+            names = [item.record.file for item in group]
+            self._change(lambda born, of=group: _points(of, fingerprint, born), file=names)
+
+    def note(self, records: Sequence[FileRecord]) -> None:
+        for group in _batches(records, _FILES_A_CALL):
+            names = [record.file for record in group]
+            self._change(
+                lambda born, of=group: (_line(record, born) for record in of),
+                file=names,
+                kind=["file"],
+            )
+
+    def remove(self, files: Sequence[str]) -> None:
+        for group in _batches(files, _FILES_A_CALL):
+            self._change(lambda _born: (), file=group)
+
+    def vectors_of(self, content: str) -> dict[str, Vector]:
+        dense = dense_name(self._fingerprint().dimension)
+        where = self._shown(kind=["chunk"], content=[content])
+        rows = self._collection.scroll(where, ["text"], dense=dense)
+        return {payload["text"]: vector for payload, vector in rows}
+
+    def publish(self) -> None:
+        """Compare ledger and chunks; after `reset`, put the new index in the old one's place.
+
+        Raises IndexDamaged when they disagree.
+        """
+        if not self._lease:
+            return
+        stored = self._collection.count(self._shown(kind=["chunk"]))
+        check_counts(self._collection, self.files(), stored)
+        if self._fresh:
+            meta, self._fresh, self._tidy = self._fresh, None, False
+            self._turn(self._lease, {}, meta=meta.to_dict())
+            self._settle()
+
+    def close(self) -> None:
+        with contextlib.closing(self._collection):
+            if self._lease:
+                self._lease.release()
+
+    # ------------------------------------------------------------------ steps
+
+    def _change(self, incoming: Incoming, **outgoing: Sequence[str]) -> None:
+        """Let ``incoming`` take the place of all points with the fields ``outgoing``, at once."""
+        lease = self._writing()
+        if not self._tidy and not self._fresh:
+            self._settle()  # an earlier change failed half way
+        self._tidy = False
+        if self._fresh:  # nobody sees the new index yet: its points may simply go
+            self._collection.delete(arriving(lease.state.epoch, **outgoing))
+        for batch in _batches(incoming(lease.state.epoch + 1), _POINTS_A_CALL):
+            lease.write()  # a writer that was taken over sends nothing more
+            self._collection.upsert(batch)
+        if not self._fresh:
+            self._turn(lease, outgoing)
+        self._tidy = True
+
+    def _turn(self, lease: Lease, outgoing: Mapping[str, Sequence[str]], **changes: Any) -> None:
+        """To the next epoch: what has arrived is shown; ``outgoing`` is hidden, then deleted."""
+        epoch = lease.state.epoch
+        self._collection.set_payload({"died": epoch + 1}, visible(epoch, **outgoing))
+        lease.write(epoch=epoch + 1, **changes)
+        self._collection.delete(departed(epoch + 1))
+
+    def _settle(self) -> None:
+        """Finish or undo whatever is half done: what the current epoch shows is what counts."""
+        state = self._writing().write()
+        if self._collection.count(unsettled(state.epoch)):
+            self._collection.delete(arriving(state.epoch))
+            self._collection.delete(departed(state.epoch))
+            self._collection.unset_payload("died", departing(state.epoch))
+        for width in (self._widths or set()) - {state.dimension}:
+            self._collection.drop_width(width)
+        self._widths = {state.dimension}
+        self._fresh = None
+        self._tidy = True
+
+    def _take_over(self) -> None:
+        state = None if self._widths is None else read_state(self._collection)
+        if state:
+            self._lease = Lease.acquire(self._collection, state)
+            self._settle()
+
+    def _begin(self, meta: IndexMeta) -> None:
+        if self._widths is None:
+            self._collection.create(meta.fingerprint.dimension)
+            self._widths = {meta.fingerprint.dimension}
+        elif self._collection.count(Filter()):
+            raise self._collection.foreign()
+        self._make_room(meta)  # a run killed right here left the collection of another model
+        self._collection.index_fields()
+        self._lease = Lease.begin(self._collection, meta)
+
+    def _make_room(self, meta: IndexMeta) -> None:
+        widths = self._widths or set()
+        if meta.fingerprint.dimension not in widths:
+            self._collection.add_width(meta.fingerprint.dimension)
+            self._widths = widths | {meta.fingerprint.dimension}
+
+    def _writing(self) -> Lease:
+        if not self._lease:
+            raise missing(self._collection)
+        return self._lease
+
+    def _fingerprint(self) -> Fingerprint:
+        return (self._fresh or self._writing().state.meta()).fingerprint
+
+    def _shown(self, **fields: Sequence[str]) -> Filter:
+        """What belongs to the index being written."""
+        only = arriving if self._fresh else visible
+        return only(self._writing().state.epoch, **fields)
+
+
+# ---------------------------------------------------------------------- points
+
+
+def _points(items: Sequence[FileWrite], fingerprint: Fingerprint, born: int) -> Iterator[Point]:
+    for item in items:
+        yield from _searched(item, fingerprint, born)
+        yield _line(item.record, born)
+
+
+def _searched(item: FileWrite, fingerprint: Fingerprint, born: int) -> Iterator[Point]:
+    if not item.chunks or item.vectors is None:
+        return
+    record = item.record
+    for chunk, vector in zip(item.chunks, item.vectors, strict=True):
+        own = chunk_id(record.file, record.content, chunk.ordinal, fingerprint)
+        words = document_words(embedded_text(chunk))
+        payload = {**chunk_payload(item, chunk), "id": own, "born": born}
+        yield Point(_version(own, born), payload, vector, {"words": words})
+    own = card_id(record.file)
+    payload = {"kind": "card", "file": record.file, "id": own, "born": born}
+    yield Point(_version(own, born), payload, None, {"card": document_words(card_text(item))})
+
+
+def _line(record: FileRecord, born: int) -> Point:
+    own = _version(f"file {record.file}", born)
+    payload = {"kind": "file", "file": record.file, "born": born, "record": asdict(record)}
+    return Point(own, payload)
+
+
+def _version(name: str, born: int) -> str:
+    """The id of the point: old and new version of one chunk stand side by side for a moment."""
+    return str(uuid.uuid5(_VERSIONS, f"{born} {name}"))
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    rest = iter(items)
+    while batch := list(itertools.islice(rest, size)):
+        yield batch

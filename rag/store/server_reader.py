@@ -1,0 +1,199 @@
+"""Reading an index on a Qdrant server: every answer from one whole state of it.
+
+Points are of four kinds: ``chunk`` and ``card`` are searched, ``file`` is a line of the ledger,
+``meta`` is the one described in `server_state`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from rag.errors import IndexDamaged, IndexMismatch, IndexMissing
+from rag.records import FileRecord
+from rag.settings import Settings
+from rag.store.base import (
+    Candidate,
+    IndexCounts,
+    IndexMeta,
+    StoredChunk,
+    Vector,
+    counts_of,
+    settled,
+    stored_chunk,
+)
+from rag.store.server_points import Collection, Filter, dense_name
+from rag.store.server_state import State, read_state, visible
+from rag.words import SparseVector
+
+_REBUILD = "rebuild it: rag ingest FOLDER --reindex"
+
+T = TypeVar("T")
+
+
+class ServerReader:
+    """The index as it is now: a long-lived reader sees each change, and sees it whole.
+
+    One call never mixes two versions of a file and never misses it between two. Two calls may
+    see different states: then `chunks` returns fewer than it was asked for.
+    """
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self._state = self._current()
+        self._meta = self._state.meta()
+        self._dense = dense_name(self._meta.fingerprint.dimension)
+        self._ledger: tuple[int, list[FileRecord]] = (-1, [])  # with its epoch
+        records, stored = self._steady(lambda epoch: (self._records(epoch), self._chunks(epoch)))
+        check_counts(collection, records, stored)
+
+    @classmethod
+    def connect(cls, settings: Settings) -> ServerReader:
+        """Raises IndexMissing, IndexMismatch, IndexDamaged or StoreUnavailable."""
+        collection = Collection(settings)
+        try:
+            if collection.widths() is None:
+                raise missing(collection)
+            return cls(collection)
+        except BaseException:
+            collection.close()
+            raise
+
+    def meta(self) -> IndexMeta:
+        return self._state.meta()
+
+    def counts(self) -> IndexCounts:
+        return counts_of(self.files())
+
+    def files(self) -> list[FileRecord]:
+        return list(self._steady(self._records))
+
+    def by_vector(
+        self, vector: Vector, *, limit: int, files: Sequence[str] | None
+    ) -> list[Candidate]:
+        return self._nearest(vector, self._dense, limit, files)
+
+    def by_words(
+        self, words: SparseVector, *, limit: int, files: Sequence[str] | None
+    ) -> list[Candidate]:
+        return self._nearest(words, "words", limit, files) if words.indices else []
+
+    def by_card(
+        self, words: SparseVector, *, limit: int, files: Sequence[str] | None
+    ) -> list[Candidate]:
+        return self._nearest(words, "card", limit, files) if words.indices else []
+
+    def vectors(self, chunk_ids: Sequence[str]) -> dict[str, Vector]:
+        def read(epoch: int) -> dict[str, Vector]:
+            where = visible(epoch, kind=["chunk"], id=chunk_ids)
+            rows = self._collection.scroll(where, ["id"], dense=self._dense)
+            return {payload["id"]: vector for payload, vector in rows}
+
+        return self._steady(read) if chunk_ids else {}
+
+    def chunks(self, chunk_ids: Sequence[str]) -> list[StoredChunk]:
+        def read(epoch: int) -> dict[str, StoredChunk]:
+            rows = self._collection.scroll(visible(epoch, kind=["chunk"], id=chunk_ids))
+            return {payload["id"]: self._stored(payload) for payload, _ in rows}
+
+        found = self._steady(read) if chunk_ids else {}
+        return [found[i] for i in chunk_ids if i in found]
+
+    def close(self) -> None:
+        self._collection.close()
+
+    def _nearest(
+        self, query: Vector | SparseVector, using: str, limit: int, files: Sequence[str] | None
+    ) -> list[Candidate]:
+        only = {} if files is None else {"file": files}
+
+        def search(epoch: int) -> list[Candidate]:
+            where = visible(epoch, **only)
+
+            def nearest(n: int) -> list[Candidate]:
+                rows = self._collection.query(query, using, where, n, ["id", "file"])
+                return [Candidate(p["id"], p["file"], score) for p, score in rows]
+
+            return settled(nearest, limit)
+
+        return [] if files is not None and not files else self._steady(search)
+
+    def _steady(self, read: Callable[[int], T]) -> T:
+        """What ``read`` finds at one epoch.
+
+        A writer deletes what an epoch showed only after it has moved on to the next. So if the
+        epoch is the same after reading, all that it shows was there; if not, read again.
+        """
+        patience = time.monotonic() + self._collection.connection.timeout
+        while True:
+            epoch = self._state.epoch
+            found = read(epoch)
+            self._state = self._current()
+            if self._state.epoch == epoch:
+                return found
+            if self._state.meta().fingerprint != self._meta.fingerprint:
+                raise IndexMismatch(
+                    f"collection {self._collection.name} at {self._collection.url} was rebuilt "
+                    "with other settings since it was opened",
+                    "open it again",
+                )
+            if time.monotonic() > patience:
+                raise self._collection.connection.unavailable(
+                    f"changes {self._collection.name} faster than it can be read",
+                    "ask again when the ingest is done",
+                )
+
+    def _current(self) -> State:
+        state = read_state(self._collection)
+        if state is None:
+            raise missing(self._collection)
+        return state
+
+    def _records(self, epoch: int) -> list[FileRecord]:
+        if self._ledger[0] != epoch:
+            where = visible(epoch, kind=["file"])
+            self._ledger = (epoch, records_where(self._collection, where))
+        return self._ledger[1]
+
+    def _chunks(self, epoch: int) -> int:
+        return self._collection.count(visible(epoch, kind=["chunk"]))
+
+    def _stored(self, payload: dict[str, Any]) -> StoredChunk:
+        try:
+            return stored_chunk(payload["id"], payload)
+        except KeyError as error:
+            raise damaged(self._collection, f"a chunk without its {error}") from error
+
+
+# ---------------------------------------------------------------------- shared with the writer
+
+
+def missing(collection: Collection) -> IndexMissing:
+    return IndexMissing(
+        f"no index in collection {collection.name} at {collection.url}",
+        "make it: rag ingest FOLDER",
+    )
+
+
+def damaged(collection: Collection, what: str) -> IndexDamaged:
+    return IndexDamaged(f"collection {collection.name} at {collection.url}: {what}", _REBUILD)
+
+
+def records_where(collection: Collection, where: Filter) -> list[FileRecord]:
+    """The ledger lines among the points, sorted by file."""
+    records = []
+    for payload, _ in collection.scroll(where, ["record"]):
+        try:
+            line = payload["record"]
+            records.append(FileRecord(**{**line, "lost_pages": tuple(line["lost_pages"])}))
+        except (KeyError, TypeError) as error:
+            raise damaged(collection, "a ledger line cannot be read") from error
+    return sorted(records, key=lambda record: record.file)
+
+
+def check_counts(collection: Collection, records: Sequence[FileRecord], stored: int) -> None:
+    """A cluster may have lost a shard, or kept only a part of a batch: compare."""
+    expected = sum(record.chunks for record in records)
+    if stored != expected:
+        raise damaged(collection, f"{stored} chunks stored, {expected} in the ledger")

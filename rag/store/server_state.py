@@ -1,0 +1,221 @@
+"""Which state of a collection is the current one, and who may make the next.
+
+Qdrant has no transactions, so points are never changed in place. Each carries the epoch it was
+born in and, once replaced, the one it died in; a single point holds the number of the current
+epoch. While that is 7:
+
+    born 7             shown
+    born 8             on its way in: hidden until the epoch becomes 8
+    born 5, died 8     on its way out: shown until the epoch becomes 8
+    born 5, died 7     gone, about to be deleted
+
+So one write of one point shows any number of new files and hides their former versions. What a
+killed writer left is told by the same numbers.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rag.errors import IndexLocked, IndexMismatch, StoreUnavailable
+from rag.store.base import IndexMeta
+from rag.store.server_points import (
+    Collection,
+    Condition,
+    Filter,
+    Point,
+    above,
+    any_of,
+    is_point,
+    up_to,
+)
+
+#: The one point that is no part of a file.
+STATE_ID = "a0c5e6de-0000-4000-8000-000000000000"
+
+#: A writer that has not been heard of for so long is taken for dead.
+LEASE_SECONDS = 60.0
+_RENEW_SECONDS = 20.0  # two renewals may fail before the lease runs out
+
+
+# ---------------------------------------------------------------------- which points
+
+
+def visible(epoch: int, **fields: Sequence[str]) -> Filter:
+    """Points shown at ``epoch`` whose fields hold one of the given values."""
+    return Filter(
+        must=[any_of(key, values) for key, values in fields.items()],
+        must_not=[above("born", epoch), up_to("died", epoch)],
+    )
+
+
+def arriving(epoch: int, **fields: Sequence[str]) -> Filter:
+    """Points that are to be shown after ``epoch``."""
+    return Filter(must=[above("born", epoch), *(any_of(k, v) for k, v in fields.items())])
+
+
+def departing(epoch: int) -> Filter:
+    """Points that are to be hidden after ``epoch``."""
+    return Filter(must=[above("died", epoch)])
+
+
+def departed(epoch: int) -> Filter:
+    return Filter(must=[up_to("died", epoch)])
+
+
+def unsettled(epoch: int) -> Filter:
+    """Points that a writer did not finish with, whichever way."""
+    return Filter(should=[above("born", epoch), above("died", 0)])
+
+
+# ---------------------------------------------------------------------- the state
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    epoch: int
+    token: str  # of the writer, or of nobody when ``expires`` is past
+    owner: str
+    expires: float  # seconds since 1970, by the writer's clock
+    dimension: int
+    stored_meta: dict[str, Any]
+
+    @property
+    def held(self) -> bool:
+        return self.expires > time.time()
+
+    def meta(self) -> IndexMeta:
+        """Raises IndexMismatch for an index of another format."""
+        return IndexMeta.from_dict(self.stored_meta)
+
+
+def read_state(collection: Collection) -> State | None:
+    """None where the collection holds no index (yet). Raises IndexMissing without a collection,
+    IndexMismatch for a state of another format."""
+    payload = collection.payload_of(STATE_ID)
+    if payload is None:
+        return None
+    try:
+        return State(
+            epoch=int(payload["epoch"]),
+            token=str(payload["token"]),
+            owner=str(payload["owner"]),
+            expires=float(payload["expires"]),
+            dimension=int(payload["meta"]["fingerprint"]["dimension"]),
+            stored_meta=dict(payload["meta"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise IndexMismatch(
+            f"collection {collection.name} at {collection.url} was written by another version "
+            "of Affidavit",
+            "build a new one with --collection NAME",
+        ) from error
+
+
+def locked(collection: Collection, owner: str) -> IndexLocked:
+    return IndexLocked(
+        f"collection {collection.name} at {collection.url} is being written by {owner}",
+        f"wait for it to end (a dead writer is forgotten after {LEASE_SECONDS:.0f} s)",
+    )
+
+
+# ---------------------------------------------------------------------- the lease
+
+
+class Lease:
+    """The right to write, kept in the state point and renewed by a thread until it is released.
+
+    Qdrant's compare-and-swap is this: it applies the updates of one point one after another and
+    takes a filter with each, so «set it where the token is still mine, then read it back» shows
+    who won. No write of the state point can therefore come from a writer that was taken over.
+    Chunks it was sending at that moment can: they arrive hidden, and the check of the counts at
+    `publish` finds them should a later epoch show them. Expiry compares two machines' clocks:
+    they should agree to a few seconds.
+    """
+
+    def __init__(self, collection: Collection, state: State) -> None:
+        """Use `acquire` or `begin`. ``state`` is the index as this writer last left it."""
+        self._collection = collection
+        self.state = state
+        self._released = threading.Event()
+        # embedding a long document takes longer than a lease lasts
+        self._keeper = threading.Thread(target=self._keep, name="affidavit-lease", daemon=True)
+        self._keeper.start()
+
+    @classmethod
+    def acquire(cls, collection: Collection, seen: State) -> Lease:
+        """Become the writer of an index. Raises IndexLocked, naming the one who is."""
+        if seen.held:
+            raise locked(collection, seen.owner)
+        values = _held()
+        collection.set_payload(values, _where_token(seen.token))
+        return cls._confirmed(collection, values["token"])
+
+    @classmethod
+    def begin(cls, collection: Collection, meta: IndexMeta) -> Lease:
+        """Write the first state of a new index and become its writer."""
+        values = _held()
+        # by the clock, so that a reader of a dropped index never takes its successor for it
+        epoch = time.time_ns() // 1_000_000
+        payload = {"kind": "meta", "epoch": epoch, "meta": meta.to_dict(), **values}
+        collection.insert(Point(STATE_ID, payload))
+        return cls._confirmed(collection, values["token"])
+
+    @classmethod
+    def _confirmed(cls, collection: Collection, token: str) -> Lease:
+        state = read_state(collection)
+        if state is None or state.token != token:
+            raise locked(collection, state.owner if state else "another run")
+        return cls(collection, state)
+
+    def write(self, **changes: Any) -> State:
+        """Change the state point, or nothing but its expiry, and return it as it is now.
+
+        Raises IndexLocked, and changes nothing, when another writer took over.
+        """
+        self.state = self._swap(**changes)
+        return self.state
+
+    def release(self) -> None:
+        """Let the next writer in at once, unless the server is failing: then it waits."""
+        self._released.set()
+        if not self._collection.connection.failed:
+            free = {"token": uuid.uuid4().hex, "owner": "", "expires": 0.0}
+            self._collection.set_payload(free, _where_token(self.state.token))
+
+    def _swap(self, **changes: Any) -> State:
+        values = {"expires": time.time() + LEASE_SECONDS, **changes}
+        self._collection.set_payload(values, _where_token(self.state.token))
+        state = read_state(self._collection)
+        if state is None or state.token != self.state.token:
+            raise locked(self._collection, state.owner if state else "another run")
+        return state
+
+    def _keep(self) -> None:
+        while not self._released.wait(_RENEW_SECONDS):
+            try:
+                self._swap()
+            except StoreUnavailable:
+                continue  # perhaps it is back next time; else the writer meets it, and says so
+            except IndexLocked:
+                return  # likewise
+
+
+def _held() -> dict[str, Any]:
+    return {
+        "token": uuid.uuid4().hex,
+        "owner": f"process {os.getpid()} on {socket.gethostname()}",
+        "expires": time.time() + LEASE_SECONDS,
+    }
+
+
+def _where_token(token: str) -> Filter:
+    must: list[Condition] = [is_point(STATE_ID), any_of("token", [token])]
+    return Filter(must=must)
