@@ -131,10 +131,11 @@ def ndcg(found: list[str], gold: set[str]) -> float:
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
     "no document prior": {"document_prior": 0.0},
-    "prior .15": {"document_prior": 0.15},
-    "prior .5": {"document_prior": 0.5},
-    "candidates 30": {"candidates": 30},
-    "candidates 200": {"candidates": 200},
+    "document prior .6": {"document_prior": 0.6},
+    "document prior 1.4": {"document_prior": 1.4},
+    "candidates 50": {"candidates": 50},
+    "candidates 100": {"candidates": 100},
+    "at most 2 passages a file": {"max_per_file": 2},
     "dense only": {"only": "dense", "document_prior": 0.0},
     "BM25 only": {"only": "words", "document_prior": 0.0},
 }

@@ -48,11 +48,7 @@ def cite(draft: str, passages: Sequence[Passage]) -> Cited:
         return f" {kept}" if kept else ""
 
     answer = _MARKER.sub(keep_known, draft).strip()
-    made = tuple(
-        _sentence(text, known)
-        for line in answer.splitlines()
-        for text in _units(line)
-    )
+    made = tuple(_sentence(text, known) for line in answer.splitlines() for text in _units(line))
     claims = [s for s in made if s.verdict is not None]
     notices = ()
     if invented:

@@ -28,7 +28,9 @@ LONGEST_QUESTION = 4000
 #: Documents ranked by their card, and best chunks that speak for a document.
 _CARDS = 50
 _CHUNKS_FOR_A_DOCUMENT = 5
-_RANK_FUSION_K = 60
+
+#: Chunks looked at for each one wanted, so that repeats and further chunks of a page can give way.
+_LOOK_AHEAD = 5
 
 #: Share of equal words from which a passage repeats an earlier one, if its numbers are equal too.
 _REPEATS = 0.9
@@ -74,11 +76,12 @@ class Retriever:
             cards = self.reader.by_card(name_query_words(question), limit=_CARDS, files=only)
             fused = favour_documents(fused, dense + words, cards, self.settings.document_prior)
         order = sorted(fused, key=lambda name: (-round(fused[name], 6), name))
-        loaded = self.reader.chunks(order[: max(3 * k, self.settings.rerank_top)])
+        loaded = self.reader.chunks(order[: max(_LOOK_AHEAD * k, self.settings.rerank_top)])
         if self.reranker:
             top = self.settings.rerank_top
             loaded = self.reranker.rerank(question, loaded[:top]) + loaded[top:]
-        chosen = _capped(without_repeats(loaded), self.settings.max_per_file)[:k]
+        distinct = page_by_page(without_repeats(loaded))
+        chosen = _capped(distinct, self.settings.max_per_file)[:k]
         similarity = {c.id: c.score for c in dense}
         return chosen, {
             c.chunk_id: Score(fused[c.chunk_id], similarity.get(c.chunk_id)) for c in chosen
@@ -147,28 +150,44 @@ def favour_documents(
     cards: Sequence[Candidate],
     weight: float,
 ) -> dict[str, float]:
-    """Add ``weight`` / (1 + rank of its document) to each chunk's score.
+    """Add to each chunk's score ``weight`` times how well its document fits as a whole, 0…2.
 
-    Documents are ranked by two voices, fused by rank: their card (name and opening), and their
-    best chunks together. Among look-alike reports the right document is the larger half of the
-    right page.
+    Two voices, each relative to its best document: the five best chunks of a document together,
+    and its card (name and opening). Among look-alike reports the right document is the larger half
+    of the right page. Shares and not ranks, because the reports of one company over four
+    quarters are all the right document.
     """
     homes = {c.id: c.file for c in candidates}
     best: dict[str, list[float]] = defaultdict(list)
     for name, score in fused.items():
         best[homes[name]].append(score)
-    strength = {
+    by_chunks = {
         home: sum(sorted(scores, reverse=True)[:_CHUNKS_FOR_A_DOCUMENT])
         for home, scores in best.items()
     }
-    by_chunks = sorted(strength, key=lambda home: (-round(strength[home], 6), home))
-    votes: dict[str, float] = defaultdict(float)
-    for ranking in (by_chunks, [card.file for card in cards]):
-        for rank, home in enumerate(ranking):
-            votes[home] += 1 / (_RANK_FUSION_K + rank)
-    order = sorted(votes, key=lambda home: (-votes[home], home))
-    ranks = {home: rank for rank, home in enumerate(order)}
-    return {name: score + weight / (1 + ranks[homes[name]]) for name, score in fused.items()}
+    by_card = {card.file: card.score for card in cards}
+    fit = {home: 0.0 for home in by_chunks}
+    for voice in (by_chunks, by_card):
+        most = max(voice.values(), default=0.0)
+        for home in fit:
+            fit[home] += voice.get(home, 0.0) / most if most > 0 else 0.0
+    return {name: score + weight * fit[homes[name]] for name, score in fused.items()}
+
+
+def page_by_page(chunks: Iterable[StoredChunk]) -> list[StoredChunk]:
+    """The best chunk of each page first, in order; then the others, in order.
+
+    A page has three or four chunks, and when one of them is found the others often are: five
+    results would be two pages. Text without pages stays as it is.
+    """
+    seen: set[tuple[str, int]] = set()
+    first, later = [], []
+    for chunk in chunks:
+        page = (chunk.file, chunk.page) if chunk.page is not None else None
+        (later if page in seen else first).append(chunk)
+        if page:
+            seen.add(page)
+    return first + later
 
 
 def without_repeats(chunks: Iterable[StoredChunk]) -> list[StoredChunk]:

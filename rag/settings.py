@@ -40,8 +40,8 @@ class Settings:
 
     # retrieval; defaults measured in bench/retrieval.md
     k: int = 10
-    candidates: int = 100
-    document_prior: float = 0.3
+    candidates: int = 200
+    document_prior: float = 0.6
     reranker: str = ""
     rerank_top: int = 30
     max_per_file: int = 0  # 0: no cap

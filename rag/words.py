@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 #: Part of the index fingerprint: raise it when the words of a text change.
@@ -40,7 +41,7 @@ def query_words(question: str) -> SparseVector:
 def name_query_words(question: str) -> SparseVector:
     """The words of a question for finding documents by name: «Best Buy» also as «bestbuy»."""
     words = re.findall(r"[^\W_]+", question)
-    glued = [a + b for a, b in zip(words, words[1:], strict=False)]
+    glued = [(a + b).lower() for a, b in pairwise(words)]
     return query_words(f"{question} {' '.join(glued)}")
 
 

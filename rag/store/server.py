@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from functools import partial
 from typing import Any, TypeVar
 
 from rag.records import FileRecord
@@ -19,15 +18,11 @@ from rag.store.base import (
     Fingerprint,
     IndexMeta,
     Vector,
-    card_id,
-    card_text,
-    chunk_id,
-    chunk_payload,
-    embedded_text,
     sane_vectors,
 )
 from rag.store.server_points import Collection, Filter, Point, dense_name
-from rag.store.server_reader import ServerReader, check_counts, missing, records_where
+from rag.store.server_reader import ServerReader
+from rag.store.server_records import check_counts, lines_of, missing, points_of, records_where
 from rag.store.server_state import (
     Lease,
     arriving,
@@ -38,15 +33,12 @@ from rag.store.server_state import (
     unsettled,
     visible,
 )
-from rag.words import document_words
 
 __all__ = ["ServerReader", "ServerWriter", "drop_collection"]
 
 #: Points of one request: 256 of 1,024 dimensions are some 6 MB, and a server takes 32 at most.
 _POINTS_A_CALL = 256
 _FILES_A_CALL = 1000
-
-_VERSIONS = uuid.UUID("d3a8c0de-2f5c-4b51-9a55-6e1d7c4f0b92")
 
 T = TypeVar("T")
 
@@ -82,7 +74,7 @@ class ServerWriter:
     def __init__(self, collection: Collection) -> None:
         """Use `connect`."""
         self._collection = collection
-        self._widths = collection.widths()
+        self._widths: set[int] | None = None  # of the vectors kept; None without a collection
         self._lease: Lease | None = None
         self._fresh: IndexMeta | None = None  # of the index that is to replace the old one
         self._tidy = True  # nothing half done is on the server
@@ -94,13 +86,12 @@ class ServerWriter:
         Raises IndexLocked, IndexMismatch or StoreUnavailable. Where no index is yet, `set_meta`
         takes the lock.
         """
-        collection = Collection(settings)
-        with contextlib.ExitStack() as undo:
-            undo.callback(collection.close)
-            writer = cls(collection)
-            undo.callback(writer.close)
+        writer = cls(Collection(settings))
+        try:
             writer._take_over()
-            undo.pop_all()
+        except BaseException:
+            writer.close()
+            raise
         return writer
 
     def meta(self) -> IndexMeta | None:
@@ -138,16 +129,12 @@ class ServerWriter:
             sane_vectors(item, fingerprint.dimension)
         for group in _batches(items, _FILES_A_CALL):
             names = [item.record.file for item in group]
-            self._change(lambda born, of=group: _points(of, fingerprint, born), file=names)
+            self._change(partial(points_of, group, fingerprint), file=names)
 
     def note(self, records: Sequence[FileRecord]) -> None:
         for group in _batches(records, _FILES_A_CALL):
             names = [record.file for record in group]
-            self._change(
-                lambda born, of=group: (_line(record, born) for record in of),
-                file=names,
-                kind=["file"],
-            )
+            self._change(partial(lines_of, group), file=names, kind=["file"])
 
     def remove(self, files: Sequence[str]) -> None:
         for group in _batches(files, _FILES_A_CALL):
@@ -216,6 +203,7 @@ class ServerWriter:
         self._tidy = True
 
     def _take_over(self) -> None:
+        self._widths = self._collection.widths()
         state = None if self._widths is None else read_state(self._collection)
         if state:
             self._lease = Lease.acquire(self._collection, state)
@@ -249,40 +237,6 @@ class ServerWriter:
         """What belongs to the index being written."""
         only = arriving if self._fresh else visible
         return only(self._writing().state.epoch, **fields)
-
-
-# ---------------------------------------------------------------------- points
-
-
-def _points(items: Sequence[FileWrite], fingerprint: Fingerprint, born: int) -> Iterator[Point]:
-    for item in items:
-        yield from _searched(item, fingerprint, born)
-        yield _line(item.record, born)
-
-
-def _searched(item: FileWrite, fingerprint: Fingerprint, born: int) -> Iterator[Point]:
-    if not item.chunks or item.vectors is None:
-        return
-    record = item.record
-    for chunk, vector in zip(item.chunks, item.vectors, strict=True):
-        own = chunk_id(record.file, record.content, chunk.ordinal, fingerprint)
-        words = document_words(embedded_text(chunk))
-        payload = {**chunk_payload(item, chunk), "id": own, "born": born}
-        yield Point(_version(own, born), payload, vector, {"words": words})
-    own = card_id(record.file)
-    payload = {"kind": "card", "file": record.file, "id": own, "born": born}
-    yield Point(_version(own, born), payload, None, {"card": document_words(card_text(item))})
-
-
-def _line(record: FileRecord, born: int) -> Point:
-    own = _version(f"file {record.file}", born)
-    payload = {"kind": "file", "file": record.file, "born": born, "record": asdict(record)}
-    return Point(own, payload)
-
-
-def _version(name: str, born: int) -> str:
-    """The id of the point: old and new version of one chunk stand side by side for a moment."""
-    return str(uuid.uuid5(_VERSIONS, f"{born} {name}"))
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

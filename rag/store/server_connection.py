@@ -48,13 +48,13 @@ class Connection:
     """One Qdrant server. ``url`` is safe to show.
 
     ``memory://NAME`` as address is a store in this process, for tests: the same one for the same
-    name. ``failed`` tells whether the last call met a server that did not do as asked. Raises
-    UsageError for an address or key that cannot be one.
+    name. ``silent`` tells whether the last call waited in vain. Raises UsageError for an address
+    or key that cannot be one.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.timeout = max(1, math.ceil(settings.qdrant_timeout))  # the client takes whole seconds
-        self.failed = False
+        self.silent = False
         self.in_memory = settings.qdrant_url.startswith(MEMORY)
         self._collection = settings.collection
         self._key = settings.qdrant_api_key
@@ -82,10 +82,10 @@ class Connection:
             with self._lock:
                 yield
         except _FAILURES as error:
-            self.failed = True
+            self.silent = _timed_out(error)
             told = any(secret in str(error) for secret in self._secrets)
             raise self._translated(error) from (None if told else error)
-        self.failed = False
+        self.silent = False
 
     def _translated(self, error: Exception) -> RagError:
         if isinstance(error, UnexpectedResponse):
@@ -93,14 +93,13 @@ class Connection:
         if isinstance(error, QdrantException):  # HTTP 429 with a time to wait
             return self._answered(429, b"")
         cause = error.source if isinstance(error, ResponseHandlingException) else error
-        # httpx raised it; known by name here, because its door is another module
-        name = type(cause).__name__
-        if "Timeout" in name:
+        if _timed_out(error):
             return self.unavailable(
                 f"did not answer within {self.timeout} s", "check it, or raise RAG_QDRANT_TIMEOUT"
             )
         if isinstance(cause, (ValueError, AssertionError, RecursionError)):
             return self.unavailable("answered with something that is not Qdrant's", _CHECK_ADDRESS)
+        name = type(cause).__name__
         problem = "cannot be reached" if name == "ConnectError" else "gave no whole answer"
         return self.unavailable(f"{problem} ({self._quoted(str(cause)) or name})", _START)
 
@@ -136,6 +135,11 @@ class Connection:
             text = text.replace(secret, "(hidden)")
         line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
+
+
+def _timed_out(error: Exception) -> bool:
+    # httpx raised the source; known by name here, because its door is another module
+    return isinstance(error, ResponseHandlingException) and "Timeout" in type(error.source).__name__
 
 
 def _error_text(body: bytes) -> str:

@@ -80,11 +80,7 @@ class Collection:
         self.url = self.connection.url
         self._client = self.connection.client
         self._failures = self.connection.failures
-        self._spread = {
-            "shard_number": settings.shards,
-            "replication_factor": settings.replicas,
-            "write_consistency_factor": settings.write_consistency,
-        }
+        self._settings = settings
 
     def close(self) -> None:
         self.connection.close()
@@ -129,7 +125,9 @@ class Collection:
                 self.name,
                 vectors_config={dense_name(dimension): cosine},
                 sparse_vectors_config=dict.fromkeys(SPARSE, idf),
-                **self._spread,
+                shard_number=self._settings.shards,
+                replication_factor=self._settings.replicas,
+                write_consistency_factor=self._settings.write_consistency,
             )
 
     def index_fields(self) -> None:

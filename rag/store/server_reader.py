@@ -1,16 +1,12 @@
-"""Reading an index on a Qdrant server: every answer from one whole state of it.
-
-Points are of four kinds: ``chunk`` and ``card`` are searched, ``file`` is a line of the ledger,
-``meta`` is the one described in `server_state`.
-"""
+"""Reading an index on a Qdrant server: every answer from one whole state of it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from rag.errors import IndexDamaged, IndexMismatch, IndexMissing
+from rag.errors import IndexMismatch
 from rag.records import FileRecord
 from rag.settings import Settings
 from rag.store.base import (
@@ -21,13 +17,11 @@ from rag.store.base import (
     Vector,
     counts_of,
     settled,
-    stored_chunk,
 )
-from rag.store.server_points import Collection, Filter, dense_name
+from rag.store.server_points import Collection, dense_name
+from rag.store.server_records import check_counts, chunk_of, missing, records_where
 from rag.store.server_state import State, read_state, visible
 from rag.words import SparseVector
-
-_REBUILD = "rebuild it: rag ingest FOLDER --reindex"
 
 T = TypeVar("T")
 
@@ -95,7 +89,7 @@ class ServerReader:
     def chunks(self, chunk_ids: Sequence[str]) -> list[StoredChunk]:
         def read(epoch: int) -> dict[str, StoredChunk]:
             rows = self._collection.scroll(visible(epoch, kind=["chunk"], id=chunk_ids))
-            return {payload["id"]: self._stored(payload) for payload, _ in rows}
+            return {payload["id"]: chunk_of(self._collection, payload) for payload, _ in rows}
 
         found = self._steady(read) if chunk_ids else {}
         return [found[i] for i in chunk_ids if i in found]
@@ -158,42 +152,3 @@ class ServerReader:
 
     def _chunks(self, epoch: int) -> int:
         return self._collection.count(visible(epoch, kind=["chunk"]))
-
-    def _stored(self, payload: dict[str, Any]) -> StoredChunk:
-        try:
-            return stored_chunk(payload["id"], payload)
-        except KeyError as error:
-            raise damaged(self._collection, f"a chunk without its {error}") from error
-
-
-# ---------------------------------------------------------------------- shared with the writer
-
-
-def missing(collection: Collection) -> IndexMissing:
-    return IndexMissing(
-        f"no index in collection {collection.name} at {collection.url}",
-        "make it: rag ingest FOLDER",
-    )
-
-
-def damaged(collection: Collection, what: str) -> IndexDamaged:
-    return IndexDamaged(f"collection {collection.name} at {collection.url}: {what}", _REBUILD)
-
-
-def records_where(collection: Collection, where: Filter) -> list[FileRecord]:
-    """The ledger lines among the points, sorted by file."""
-    records = []
-    for payload, _ in collection.scroll(where, ["record"]):
-        try:
-            line = payload["record"]
-            records.append(FileRecord(**{**line, "lost_pages": tuple(line["lost_pages"])}))
-        except (KeyError, TypeError) as error:
-            raise damaged(collection, "a ledger line cannot be read") from error
-    return sorted(records, key=lambda record: record.file)
-
-
-def check_counts(collection: Collection, records: Sequence[FileRecord], stored: int) -> None:
-    """A cluster may have lost a shard, or kept only a part of a batch: compare."""
-    expected = sum(record.chunks for record in records)
-    if stored != expected:
-        raise damaged(collection, f"{stored} chunks stored, {expected} in the ledger")

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rag.errors import IndexLocked, IndexMismatch, StoreUnavailable
+from rag.errors import IndexLocked, IndexMismatch, IndexMissing, StoreUnavailable
 from rag.store.base import IndexMeta
 from rag.store.server_points import (
     Collection,
@@ -51,8 +51,8 @@ _RENEW_SECONDS = 20.0  # two renewals may fail before the lease runs out
 def visible(epoch: int, **fields: Sequence[str]) -> Filter:
     """Points shown at ``epoch`` whose fields hold one of the given values."""
     return Filter(
-        must=[any_of(key, values) for key, values in fields.items()],
-        must_not=[above("born", epoch), up_to("died", epoch)],
+        must=[up_to("born", epoch), *(any_of(k, v) for k, v in fields.items())],
+        must_not=[up_to("died", epoch)],
     )
 
 
@@ -121,7 +121,8 @@ def read_state(collection: Collection) -> State | None:
 
 def locked(collection: Collection, owner: str) -> IndexLocked:
     return IndexLocked(
-        f"collection {collection.name} at {collection.url} is being written by {owner}",
+        f"collection {collection.name} at {collection.url} is being written by "
+        f"{owner or 'another run'}",
         f"wait for it to end (a dead writer is forgotten after {LEASE_SECONDS:.0f} s)",
     )
 
@@ -172,7 +173,7 @@ class Lease:
     def _confirmed(cls, collection: Collection, token: str) -> Lease:
         state = read_state(collection)
         if state is None or state.token != token:
-            raise locked(collection, state.owner if state else "another run")
+            raise locked(collection, state.owner if state else "")
         return cls(collection, state)
 
     def write(self, **changes: Any) -> State:
@@ -184,18 +185,22 @@ class Lease:
         return self.state
 
     def release(self) -> None:
-        """Let the next writer in at once, unless the server is failing: then it waits."""
+        """Let the next writer in at once; if the server cannot be told, it waits for the expiry."""
         self._released.set()
-        if not self._collection.connection.failed:
-            free = {"token": uuid.uuid4().hex, "owner": "", "expires": 0.0}
+        if self._collection.connection.silent:
+            return  # waiting for a second timeout would only delay the report of the first
+        free = {"token": uuid.uuid4().hex, "owner": "", "expires": 0.0}
+        try:
             self._collection.set_payload(free, _where_token(self.state.token))
+        except (StoreUnavailable, IndexMissing):
+            return  # nothing is lost: all that was written stands, and the lease runs out
 
     def _swap(self, **changes: Any) -> State:
         values = {"expires": time.time() + LEASE_SECONDS, **changes}
         self._collection.set_payload(values, _where_token(self.state.token))
         state = read_state(self._collection)
         if state is None or state.token != self.state.token:
-            raise locked(self._collection, state.owner if state else "another run")
+            raise locked(self._collection, state.owner if state else "")
         return state
 
     def _keep(self) -> None:
@@ -204,7 +209,7 @@ class Lease:
                 self._swap()
             except StoreUnavailable:
                 continue  # perhaps it is back next time; else the writer meets it, and says so
-            except IndexLocked:
+            except (IndexLocked, IndexMissing):
                 return  # likewise
 
 
