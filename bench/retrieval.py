@@ -22,8 +22,8 @@ from typing import Any
 
 from ingest import ingest_folder
 from ingest.chunker import Chunker
-from ingest.sync import fingerprint_of
 from rag.embedder import Embedder
+from rag.fingerprint import fingerprint_of
 from rag.records import Document, FileRecord, Passage, Section
 from rag.retrieval import Retriever
 from rag.settings import Settings
@@ -60,7 +60,7 @@ def index_of_texts(texts: Iterable[tuple[str, str, str]], settings: Settings) ->
         writes.append(FileWrite(record, tuple(chunks), vectors[at : at + len(chunks)]))
         at += len(chunks)
     with closing(open_writer(settings)) as writer:
-        writer.set_meta(IndexMeta(fingerprint_of(embedder, settings), ("/bench",)))
+        writer.set_meta(IndexMeta(fingerprint_of(embedder, "bench"), ("/bench",)))
         writer.put(writes)
         writer.publish()
 

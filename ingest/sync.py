@@ -14,12 +14,12 @@ from ingest.chunker import CHUNKER_VERSION, Chunker
 from ingest.plan import Plan, Task, make_plan
 from ingest.readers import Unreadable, read
 from rag.embedder import Embedder
-from rag.errors import ConfirmationNeeded, IndexMismatch, IndexMissing, UsageError
+from rag.errors import ConfirmationNeeded, IndexMissing, UsageError
+from rag.fingerprint import fingerprint_of, must_match
 from rag.records import HARMLESS, Chunk, Document, FileRecord
 from rag.settings import Settings
 from rag.store import open_writer
-from rag.store.base import FileWrite, Fingerprint, IndexMeta, Vector, Writer, embedded_text
-from rag.words import WORDS_VERSION
+from rag.store.base import FileWrite, IndexMeta, Vector, Writer, embedded_text
 
 #: Chunks embedded together: enough to sort by length, few enough to show progress.
 _EMBED_TOGETHER = 256
@@ -98,10 +98,10 @@ def ingest(
     with closing(open_writer(settings)) as writer:
         roots = _roots(folder, writer.meta(), add=add)
         embedder = Embedder(settings)
-        fingerprint = fingerprint_of(embedder, settings)
+        fingerprint = fingerprint_of(embedder, f"{CHUNKER_VERSION}-{settings.chunk_tokens}")
         meta = writer.meta()
-        if meta and meta.fingerprint != fingerprint and not reindex:
-            raise mismatch(meta.fingerprint, fingerprint, settings)
+        if meta and not reindex:
+            must_match(meta.fingerprint, fingerprint, settings)
         ledger = writer.files()
         fresh_build = reindex and meta is not None
         plan = make_plan(
@@ -129,34 +129,6 @@ def ingest(
         report.chunks = sum(r.chunks for r in writer.files())
     report.seconds = time.monotonic() - started
     return report
-
-
-def fingerprint_of(embedder: Embedder, settings: Settings) -> Fingerprint:
-    """What the chunks and vectors of an index built with these settings depend on."""
-    identity = embedder.identity
-    return Fingerprint(
-        model=identity.model,
-        weights=identity.weights,
-        dimension=identity.dimension,
-        query_prefix=identity.query_prefix,
-        passage_prefix=identity.passage_prefix,
-        chunker=f"{CHUNKER_VERSION}-{settings.chunk_tokens}",
-        words=WORDS_VERSION,
-    )
-
-
-def mismatch(stored: Fingerprint, wanted: Fingerprint, settings: Settings) -> IndexMismatch:
-    """The error for an index built with other settings, naming each that differs."""
-    differing = [
-        f"{name} is «{theirs}», here «{ours}»"
-        for name, theirs in asdict(stored).items()
-        if theirs != (ours := asdict(wanted)[name])
-    ]
-    where = settings.collection if settings.qdrant_url else settings.index
-    return IndexMismatch(
-        f"index {where} was built with other settings: {'; '.join(differing)}",
-        "use those settings, another --index, or rebuild: rag ingest --reindex",
-    )
 
 
 def _must_exist(folder: str | Path | None) -> None:

@@ -50,7 +50,7 @@ def cite(draft: str, passages: Sequence[Passage]) -> Cited:
     answer = _MARKER.sub(keep_known, draft).strip()
     made = tuple(_sentence(text, known) for line in answer.splitlines() for text in _units(line))
     claims = [s for s in made if s.verdict is not None]
-    notices = ()
+    notices: tuple[str, ...] = ()
     if invented:
         shown = ", ".join(f"[{n}]" for n in dict.fromkeys(invented))
         notices = (f"the model cited {shown}, which {'is' if len(set(invented)) == 1 else 'are'} "

@@ -122,7 +122,8 @@ class Embedder:
         self, texts: Sequence[str], run: Run | None, on_done: Callable[[int], None] | None = None
     ) -> Vectors:
         if run is None:
-            return self._reference.encode(texts)
+            reference: Vectors = self._reference.encode(texts)
+            return reference
         encodings = self._tokenizer.encode_batch(list(texts))
         lengths = np.array([len(e.ids) for e in encodings])
         if len(lengths) and lengths.max() > self.identity.limit:

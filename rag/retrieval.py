@@ -53,20 +53,18 @@ class Retriever:
         chunks, scores = self._best(question, k, files)
         return [_passage(rank, [chunk], scores) for rank, chunk in enumerate(chunks, 1)]
 
-    def gather(
-        self, question: str, k: int, files: str | None = None, *, widen: bool = False
-    ) -> list[Passage]:
-        """The ``k`` best chunks as material for an answer: adjacent ones joined into one passage,
-        and with ``widen`` each read together with the chunk before and after it."""
+    def gather(self, question: str, k: int, files: str | None = None) -> list[Passage]:
+        """The ``k`` best chunks as material for an answer, adjacent ones joined into one passage,
+        each with as many chunks before and after it as the setting ``neighbours`` says."""
         chunks, scores = self._best(question, k, files)
-        groups = joined(chunks, self._neighbours(chunks) if widen else [])
+        groups = joined(chunks, self._neighbours(chunks))
         return [_passage(rank, group, scores) for rank, group in enumerate(groups, 1)]
 
     def _best(
         self, question: str, k: int, files: str | None
     ) -> tuple[list[StoredChunk], dict[str, Score]]:
         check_question(question)
-        only = self._matching(files)
+        only = self.matching(files)
         depth = self.settings.candidates
         vector = self.embedder.embed_query(question)
         dense = self.reader.by_vector(vector, limit=depth, files=only)
@@ -87,7 +85,8 @@ class Retriever:
             c.chunk_id: Score(fused[c.chunk_id], similarity.get(c.chunk_id)) for c in chosen
         }
 
-    def _matching(self, pattern: str | None) -> list[str] | None:
+    def matching(self, pattern: str | None) -> list[str] | None:
+        """Indexed files a glob names, None for all. Raises UsageError when it names none."""
         if not pattern:
             return None
         known = [r.file for r in self.reader.files() if r.searchable]
@@ -100,12 +99,14 @@ class Retriever:
         return found
 
     def _neighbours(self, chunks: Sequence[StoredChunk]) -> list[StoredChunk]:
+        reach = self.settings.neighbours
+        if not reach:
+            return []
         fingerprint = self.reader.meta().fingerprint
         wanted = {
             chunk_id(c.file, c.content, n, fingerprint): None
             for c in chunks
-            for n in (c.ordinal - 1, c.ordinal + 1)
-            if n >= 0
+            for n in range(max(0, c.ordinal - reach), c.ordinal + reach + 1)
         }
         return self.reader.chunks(list(wanted))
 
@@ -181,7 +182,8 @@ def page_by_page(chunks: Iterable[StoredChunk]) -> list[StoredChunk]:
     results would be two pages. Text without pages stays as it is.
     """
     seen: set[tuple[str, int]] = set()
-    first, later = [], []
+    first: list[StoredChunk] = []
+    later: list[StoredChunk] = []
     for chunk in chunks:
         page = (chunk.file, chunk.page) if chunk.page is not None else None
         (later if page in seen else first).append(chunk)

@@ -55,7 +55,7 @@ class SentenceModel:
         """Write the whole model, pooling and normalising included, as one ONNX graph."""
         import torch
 
-        class Whole(torch.nn.Module):
+        class Whole(torch.nn.Module):  # type: ignore[misc] # torch is not followed
             def __init__(self, model: Any) -> None:
                 super().__init__()
                 self.model = model

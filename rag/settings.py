@@ -45,6 +45,7 @@ class Settings:
     reranker: str = ""
     rerank_top: int = 30
     max_per_file: int = 0  # 0: no cap
+    neighbours: int = 0  # chunks read before and after each passage of an answer
 
     # asking
     ask_k: int = 5
@@ -137,7 +138,7 @@ def _convert(name: str, value: Any, source: str) -> Any:
         if isinstance(value, bool) or (kind is not str and isinstance(value, str) and not value):
             raise ValueError
         converted = kind(value) if not isinstance(value, kind) else value
-        if kind in (int, float) and not (converted >= 0 and converted != float("inf")):
+        if isinstance(converted, int | float) and not 0 <= converted < float("inf"):
             raise ValueError
     except (TypeError, ValueError):
         shown = "(hidden)" if name.endswith("_key") else f"«{value}»"

@@ -6,6 +6,7 @@ sockets and Qdrant's REST paths, so that requests and faults travel as they do i
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import threading
@@ -45,7 +46,8 @@ from rag.store import server_state as state_module
 from rag.store.base import FileWrite, IndexMeta, Writer, chunk_id
 from rag.store.server import drop_collection
 from rag.store.server_connection import Connection
-from rag.store.server_points import Collection, Filter
+from rag.store.server_points import Collection, Filter, any_of, is_point
+from rag.store.server_state import unsettled
 from rag.words import query_words
 
 KEY = "key-that-nobody-may-read"
@@ -136,22 +138,20 @@ def queried(client: QdrantClient, name: str, body: dict[str, Any], _: list[str])
 
 
 ANSWERS: dict[tuple[str, ...], Callable[..., Any]] = {
-    ("GET",): lambda c, n, b, r: c.get_collection(n),
+    ("GET",): lambda c, n, *_: c.get_collection(n),
     ("PUT",): created,
-    ("DELETE",): lambda c, n, b, r: c.delete_collection(n),
+    ("DELETE",): lambda c, n, *_: c.delete_collection(n),
     ("PUT", "index"): indexed,
     ("PUT", "vectors"): widened,
-    ("DELETE", "vectors"): lambda c, n, b, r: c.delete_vector_name(n, r[1]),
+    ("DELETE", "vectors"): lambda c, n, _, r: c.delete_vector_name(n, r[1]),
     ("PUT", "points"): upserted,
     ("POST", "points"): retrieved,
     ("POST", "points", "scroll"): scrolled,
     ("POST", "points", "query"): queried,
-    ("POST", "points", "count"): lambda c, n, b, r: c.count(
-        n, selector(b) if b.get("filter") else None
-    ),
-    ("POST", "points", "delete"): lambda c, n, b, r: c.delete(n, selector(b)),
-    ("POST", "points", "payload"): lambda c, n, b, r: c.set_payload(n, b["payload"], selector(b)),
-    ("POST", "points", "payload", "delete"): lambda c, n, b, r: c.delete_payload(
+    ("POST", "points", "count"): lambda c, n, b, _: c.count(n, selector(b)),
+    ("POST", "points", "delete"): lambda c, n, b, _: c.delete(n, selector(b)),
+    ("POST", "points", "payload"): lambda c, n, b, _: c.set_payload(n, b["payload"], selector(b)),
+    ("POST", "points", "payload", "delete"): lambda c, n, b, _: c.delete_payload(
         n, b["keys"], selector(b)
     ),
 }
@@ -202,8 +202,7 @@ def settings() -> Settings:
 CONTRACT = [
     test
     for name, test in vars(contract).items()
-    if name.startswith("test_")
-    and test.__code__.co_varnames[: test.__code__.co_argcount] == ("settings",)
+    if name.startswith("test_") and list(inspect.signature(test).parameters) == ["settings"]
 ]
 
 
@@ -245,7 +244,7 @@ def put(at: Front, chosen: Settings) -> Callable[[], object]:
 def test_every_fault_is_one_clear_line_in_time(
     front: Front, fault: FaultKind, operation: Callable[..., Callable[[], object]]
 ) -> None:
-    """Whatever the server does, it is exit 13 within the timeout + 5 s, and the key stays secret."""
+    """Whatever fails, it is exit 13 within the timeout + 5 s, and the key stays secret."""
     chosen = front.settings(qdrant_timeout=1.0)
     fill(chosen, write("a.txt", ["apples"]))
     step = operation(front, chosen)
@@ -271,7 +270,7 @@ def test_every_fault_is_one_clear_line_in_time(
      b'{"result": {"points": [{"id": 1}]}}', b"\xff\xfe", b"[" * 100_000],
 )  # fmt: skip
 def test_json_that_is_not_qdrants_is_no_answer(front: Front, body: bytes, monkeypatch) -> None:
-    monkeypatch.setattr(FrontHandler, "answer", lambda self, request: self.send_body(body, 200))
+    monkeypatch.setattr(FrontHandler, "answer", lambda self, _: self.send_body(body, 200))
     with pytest.raises(StoreUnavailable, match="not Qdrant's"):
         open_reader(front.settings())
 
@@ -280,7 +279,7 @@ def test_a_stranger_s_404_is_not_taken_for_a_missing_index(front: Front) -> None
     with pytest.raises(IndexMissing):
         open_reader(front.settings())
     front.http.RequestHandlerClass = type(
-        "Stranger", (FrontHandler,), {"answer": lambda self, request: self.send_body(b"?", 404)}
+        "Stranger", (FrontHandler,), {"answer": lambda self, _: self.send_body(b"?", 404)}
     )
     with pytest.raises(StoreUnavailable, match="HTTP 404"):
         open_reader(front.settings())
@@ -291,7 +290,7 @@ def test_a_full_disk_on_the_server_is_exit_16(front: Front, monkeypatch) -> None
     with closing(open_writer(front.settings())) as writer:
         with monkeypatch.context() as patch:
             said = "Service internal error: No space left on device: WAL buffer size exceeds"
-            patch.setattr(FrontHandler, "answer", lambda self, request: self._error(500, said))
+            patch.setattr(FrontHandler, "answer", lambda self, _: self._error(500, said))
             with pytest.raises(DiskFull):
                 writer.put([write("b.txt", ["pears"])])
         writer.put([write("b.txt", ["pears"])])
@@ -348,6 +347,7 @@ class Killed(BaseException):
     """The process ends here."""
 
 
+STATE = Filter(must=[is_point(state_module.STATE_ID)])
 WRITES = ("upsert", "insert", "set_payload", "unset_payload", "delete", "add_width", "drop_width")
 
 
@@ -385,9 +385,8 @@ def die(writer: Writer) -> None:
 
 def expire(chosen: Settings) -> None:
     """Let a minute pass for the lease of a dead writer."""
-    collection = Collection(chosen)
-    if collection.widths() is not None and collection.count(Filter()):
-        collection.set_payload({"expires": 1.0}, Filter(must=[]))
+    if Collection(chosen).widths() is not None:
+        Collection(chosen).set_payload({"expires": 1.0}, STATE)
 
 
 def shown(chosen: Settings) -> dict[str, tuple[str, ...]]:
@@ -414,17 +413,17 @@ def shown(chosen: Settings) -> dict[str, tuple[str, ...]]:
         return {name: tuple(texts) for name, texts in found.items()}
 
 
+def left_over(chosen: Settings) -> int:
+    """Points that no reader will ever be shown."""
+    collection = Collection(chosen)
+    return collection.count(unsettled(state_module.read_state(collection).epoch))
+
+
 def raw(chosen: Settings) -> list[str]:
     """Everything on the server but the numbers of epochs and the state of the lease."""
     rows = Collection(chosen).scroll(Filter(must=[]))
-    kept = [
-        {
-            key: value
-            for key, value in payload.items()
-            if key not in ("born", "epoch", "token", "expires", "owner")
-        }
-        for payload, _ in rows
-    ]
+    passing = {"born", "epoch", "token", "expires", "owner"}
+    kept = [{k: v for k, v in payload.items() if k not in passing} for payload, _ in rows]
     return sorted(json.dumps(payload, sort_keys=True) for payload in kept)
 
 
@@ -482,6 +481,7 @@ def test_a_writer_killed_at_any_request_leaves_the_old_or_the_new_state(
         expire(chosen)
         with closing(open_writer(chosen)) as writer:
             assert shown(chosen) == left
+            assert left_over(chosen) == 0
             writer.publish()
             CHANGES[change](writer)
         assert shown(chosen) == new
@@ -507,6 +507,28 @@ def test_a_first_run_killed_while_it_makes_the_index_can_be_repeated(
     assert len(shown(settings)) == 3
 
 
+def test_a_writer_clears_away_its_own_failed_change_before_the_next(
+    settings: Settings, monkeypatch
+) -> None:
+    fill(settings, *OLD)
+    old = shown(settings)
+    plain = Collection.upsert
+
+    def upsert(self: Collection, points: Any) -> None:
+        plain(self, points)
+        raise StoreUnavailable("the answer was lost")
+
+    with closing(open_writer(settings)) as writer:
+        with monkeypatch.context() as patch:
+            patch.setattr(Collection, "upsert", upsert)
+            with pytest.raises(StoreUnavailable):
+                writer.put([texts("a.txt", "two", 1)])
+        writer.put([texts("new.txt", "one", 1)])
+        writer.publish()
+    assert shown(settings) == {**old, "new.txt": ("common new.txt one 0",)}
+    assert left_over(settings) == 0
+
+
 @hypothesis_settings(max_examples=25, deadline=None)
 @given(
     st.lists(
@@ -529,18 +551,19 @@ def test_any_row_of_changes_and_kills_leaves_what_was_last_whole(steps: list[Any
         after = dict(expected)
         item = texts(name, str(version), count)
         writer = open_writer(chosen)
-        if kind == "note":
-            known = {r.file: r for r in writer.files()}
-            change = lambda: writer.note([known[name]] if name in known else [])  # noqa: E731
-        elif kind == "put":
+        known = [r for r in writer.files() if r.file == name]
+        if kind == "put":
             after[name] = tuple(c.text for c in item.chunks)
-            change = lambda: writer.put([item])  # noqa: E731
-        else:
+        elif kind == "remove":
             after.pop(name, None)
-            change = lambda: writer.remove([name])  # noqa: E731
         try:
             with killed_at(killed or 99, done=bool(version)):
-                change()
+                if kind == "put":
+                    writer.put([item])
+                elif kind == "remove":
+                    writer.remove([name])
+                else:
+                    writer.note(known)
             writer.close()
         except Killed:
             die(writer)
@@ -713,6 +736,16 @@ def test_of_two_writers_that_saw_the_same_free_lease_one_wins(settings: Settings
     winner.release()
 
 
+def test_of_two_writers_that_found_an_empty_collection_one_wins(settings: Settings) -> None:
+    collection = Collection(settings)
+    collection.create(8)
+    winner = state_module.Lease.begin(collection, META)
+    with pytest.raises(IndexLocked):
+        state_module.Lease.begin(collection, META)
+    winner.write()
+    winner.release()
+
+
 def test_of_two_writers_that_begin_one_index_one_wins(front: Front) -> None:
     with (
         closing(open_writer(front.settings())) as one,
@@ -812,10 +845,9 @@ def test_points_without_an_index_among_them_are_not_ours(settings: Settings) -> 
 @pytest.mark.parametrize("kind", ["chunk", "file"])
 def test_lost_points_are_damage_and_not_a_smaller_index(settings: Settings, kind: str) -> None:
     fill(settings, texts("a.txt", "one", 3), texts("b.txt", "one", 3))
-    (lost, *_), _ = Connection(settings).client.scroll(
-        "docs", models.Filter(must=[models.FieldCondition(key="kind", match=models.MatchValue(value=kind))])
-    )  # fmt: skip
-    Connection(settings).client.delete("docs", [lost.id])
+    client = Connection(settings).client
+    (lost, *_), _ = client.scroll("docs", Filter(must=[any_of("kind", [kind])]))
+    client.delete("docs", [lost.id])
     with pytest.raises(IndexDamaged, match="in the ledger") as caught:
         open_reader(settings)
     assert caught.value.exit_code == 17
@@ -825,7 +857,7 @@ def test_lost_points_are_damage_and_not_a_smaller_index(settings: Settings, kind
 
 def test_an_index_of_another_format_is_refused(settings: Settings) -> None:
     fill(settings, *OLD)
-    Collection(settings).set_payload({"meta": {"made": "elsewhere"}}, Filter(must=[]))
+    Collection(settings).set_payload({"meta": {"made": "elsewhere"}}, STATE)
     for attempt in (open_reader, open_writer):
         with pytest.raises(IndexMismatch, match="another version"):
             attempt(settings)
@@ -841,13 +873,11 @@ def test_a_ledger_of_many_pages_comes_back_whole(settings: Settings) -> None:
 def test_a_missing_page_number_and_odd_names_survive_the_journey(front: Front) -> None:
     item = texts("Übersicht «3»\u2028.txt", "one", 1)
     chunk = replace(item.chunks[0], page=None)
-    fill(
-        front.settings(),
-        replace(item, chunks=(chunk,), record=replace(item.record, lost_pages=(2, 3))),
-    )
+    kept = replace(item.record, lost_pages=(2, 3))
+    fill(front.settings(), replace(item, chunks=(chunk,), record=kept))
     with closing(open_reader(front.settings())) as reader:
         (record,) = reader.files()
-        assert record == replace(item.record, lost_pages=(2, 3))
+        assert record == kept
         own = chunk_id(record.file, record.content, 0, FINGERPRINT)
         assert [c.page for c in reader.chunks([own])] == [None]
 

@@ -1,0 +1,199 @@
+"""The command ``rag``. Subcommands are found by name when they are called, so each starts with
+only what it needs."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rag.errors import EXIT_FLAGGED, EXIT_REFUSED, ReplyInvalid, UsageError
+from rag.options import common_options, file_filter, print_json, run, say, settings_from
+from rag.records import Answer, Passage
+from rag.render import (
+    LiveText,
+    coverage_line,
+    evidence_lines,
+    one_line,
+    passage_lines,
+    plain,
+    source_lines,
+)
+
+#: Subcommand → where it lives.
+_COMMANDS = {
+    "ingest": "ingest.cli:ingest",
+    "status": "rag.cli_status:status",
+    "search": "rag.cli:search",
+    "ask": "rag.cli:ask",
+    "doctor": "rag.cli_status:doctor",
+    "models": "rag.cli_models:models",
+    "pull": "rag.cli_models:pull",
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="affidavit")
+@common_options
+def cli() -> None:
+    """Answers from a folder of documents, each sentence tied to its source.
+
+    \b
+    rag ingest reports/                 index a folder
+    rag ask "What changed in 2022?"     ask it
+    """
+
+
+@click.command()
+@click.argument("question")
+@click.option("-k", type=click.IntRange(1, 100), help="How many passages (default 10).")
+@click.option("--filter", "filters", multiple=True, metavar="file=GLOB", help="Only these files.")
+@click.option("--reranker", metavar="MODEL", help="Cross-encoder for a second look.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@common_options
+@click.pass_context
+def search(
+    ctx: click.Context,
+    /,
+    question: str,
+    k: int | None,
+    filters: tuple[str, ...],
+    reranker: str | None,
+    as_json: bool,
+) -> None:
+    """Passages that may answer QUESTION, without writing an answer."""
+    from rag.pipeline import Pipeline
+
+    settings = settings_from(ctx, {"k": k, "reranker": reranker})
+    with Pipeline.from_settings(settings) as pipeline:
+        passages = pipeline.search(question, files=file_filter(filters))
+        coverage = pipeline.coverage(file_filter(filters))
+    if as_json:
+        print_json({"question": question, "passages": [p.to_dict() for p in passages]})
+        return
+    click.echo("\n".join(passage_lines(passages)))
+    say(coverage_line(coverage))
+
+
+@click.command()
+@click.argument("question")
+@click.option("--generator", metavar="auto|ollama|openai|extractive", help="Who writes the answer.")
+@click.option("--model", metavar="NAME", help="Model of the generator.")
+@click.option("-k", "ask_k", type=click.IntRange(1, 100), help="How many passages (default 5).")
+@click.option("--filter", "filters", multiple=True, metavar="file=GLOB", help="Only these files.")
+@click.option("--prompt", metavar="FILE", help="Another prompt template.")
+@click.option("--context", type=click.IntRange(256), help="Tokens for prompt and answer.")
+@click.option("--answer-tokens", type=click.IntRange(16), help="Tokens kept for the answer.")
+@click.option("--gate", type=click.FloatRange(0, 1), help="Lowest similarity that may answer.")
+@click.option("--reranker", metavar="MODEL", help="Cross-encoder for a second look.")
+@click.option("--evidence", is_flag=True, help="Show every quote in full.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, at the end.")
+@click.option(
+    "--save", type=click.Path(path_type=Path), metavar="FILE", help="Keep the answer record."
+)
+@click.option("--strict", is_flag=True, help="Exit 6 when a sentence is flagged.")
+@common_options
+@click.pass_context
+def ask(
+    ctx: click.Context,
+    /,
+    question: str,
+    filters: tuple[str, ...],
+    evidence: bool,
+    as_json: bool,
+    save: Path | None,
+    strict: bool,
+    **flags: Any,
+) -> int:
+    """Answer QUESTION from the documents, with quotes and pages, or refuse."""
+    from rag.pipeline import Pipeline
+
+    settings = settings_from(ctx, flags)
+    screen = _Screen(live=not as_json and sys.stdout.isatty(), silent=as_json)
+    with Pipeline.from_settings(settings) as pipeline:
+        try:
+            answer = pipeline.ask(question, files=file_filter(filters), watch=screen)
+        except (ReplyInvalid, KeyboardInterrupt):
+            screen.void()
+            raise
+    if save:
+        _save(answer, save)
+    if as_json:
+        print_json(answer.to_dict())
+    else:
+        screen.finish(answer, whole=evidence)
+    if answer.refused:
+        return EXIT_REFUSED
+    return EXIT_FLAGGED if strict and answer.summary["flagged"] else 0
+
+
+class _Screen:
+    """Shows an answer while it is made: sources first, then the words as they come."""
+
+    def __init__(self, *, live: bool, silent: bool) -> None:
+        self._live = LiveText() if live else None
+        self._silent = silent
+
+    def passages(self, passages: list[Passage]) -> None:
+        if not self._silent and passages:
+            click.echo("\n".join(["Sources", *source_lines(passages), ""]))
+
+    def notice(self, text: str) -> None:
+        say(text)
+
+    def text(self, piece: str) -> None:
+        if self._live:
+            self._live.write(piece)
+
+    def void(self) -> None:
+        if self._live:
+            self._live.strike()
+
+    def finish(self, answer: Answer, *, whole: bool) -> None:
+        if self._live and self._live.text == plain(answer.answer):
+            self._live.end()
+        else:
+            if self._live:
+                self._live.strike()
+            click.echo("\n".join(f"  {one_line(line)}" for line in answer.answer.splitlines()))
+        lines = evidence_lines(answer.sentences, whole=whole)
+        click.echo("\n".join(["", "Evidence", *lines]) if lines else "")
+        if answer.refusal_reason:
+            click.echo(f"Refused: {one_line(answer.refusal_reason)}.")
+        for notice in answer.notices:
+            say(notice)
+        click.echo(coverage_line(answer.coverage))
+
+
+def _save(answer: Answer, path: Path) -> None:
+    import json
+
+    text = json.dumps(answer.to_dict(), ensure_ascii=False, indent=2) + "\n"
+    temporary = path.with_name(f"{path.name}.new")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise UsageError(
+            f"--save {path} cannot be written: {error.strerror}", "name a file that can"
+        ) from error
+
+
+def main() -> None:
+    """Entry point of the command."""
+    sys.exit(run(cli))

@@ -1,0 +1,131 @@
+"""What every command shares: the common options, before and after the subcommand, and errors."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from rag.errors import RagError, UsageError
+from rag.render import one_line
+from rag.settings import Settings, load_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Name → (help, metavar). Each is a setting; see `rag.settings.Settings`.
+_COMMON = {
+    "index": ("Folder of the embedded index (default .rag).", "DIR"),
+    "qdrant_url": ("Use a Qdrant server or cluster instead.", "URL"),
+    "collection": ("Collection on that server (default affidavit).", "NAME"),
+    "ollama_url": ("Ollama's address (default http://127.0.0.1:11434).", "URL"),
+    "openai_url": ("Address of an OpenAI-compatible server.", "URL"),
+    "embedder": ("Embedding model: bundled, a folder or a hub name.", "MODEL"),
+}
+
+
+def common_options(command: F) -> F:
+    """Add the common options; their values are kept for `settings_from`, the innermost wins."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        kept = click.get_current_context().ensure_object(dict)
+        for name in (*_COMMON, "config", "debug"):
+            value = kwargs.pop(name)
+            if value not in (None, False):
+                kept[name] = value
+        return command(*args, **kwargs)
+
+    decorated: Any = wrapped
+    for name, (text, metavar) in reversed(_COMMON.items()):
+        flag = "--" + name.replace("_", "-")
+        decorated = click.option(flag, name, metavar=metavar, help=text)(decorated)
+    decorated = click.option("--config", metavar="FILE", help="Settings file (default rag.toml).")(
+        decorated
+    )
+    result: F = click.option("--debug", is_flag=True, help="Add the traceback to an error.")(
+        decorated
+    )
+    return result
+
+
+def settings_from(context: click.Context, flags: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of this call: its own flags and the common ones, over environment and file."""
+    kept = dict(context.ensure_object(dict))
+    config = kept.pop("config", None)
+    kept.pop("debug", None)
+    settings = load_settings({**kept, **(flags or {})}, config=config)
+    context.obj["secrets"] = settings.secrets
+    return settings
+
+
+def file_filter(values: tuple[str, ...]) -> str | None:
+    """The glob of ``--filter file=GLOB``. Raises UsageError for any other form."""
+    for value in values:
+        key, _, glob = value.partition("=")
+        if key != "file" or not glob:
+            raise UsageError(f"--filter {value} is not understood", "write --filter file=GLOB")
+    if len(values) > 1:
+        raise UsageError("--filter file= is given twice", "give one glob")
+    return values[0].partition("=")[2] if values else None
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """Exactly one JSON document on standard output."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def say(text: str) -> None:
+    """A line for people, on standard error."""
+    click.echo(one_line(text), err=True)
+
+
+def run(command: click.Command, arguments: list[str] | None = None) -> int:
+    """Run a command; every failure becomes one line on standard error and its exit code."""
+    kept: dict[str, Any] = {}
+    _speak_utf8()
+    try:
+        result = command.main(arguments, prog_name="rag", standalone_mode=False, obj=kept)
+        return result if isinstance(result, int) else 0
+    except RagError as error:
+        return _fail(str(error), error.exit_code, kept)
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "rag"
+        return _fail(f"{error.format_message()} See: {where} --help", 2, kept)
+    except click.ClickException as error:
+        return _fail(error.format_message(), 2, kept)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted; what was published stays", 130, kept)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last line of defence: nobody gets a traceback
+        text = (
+            f"internal error: {type(error).__name__}: {error}; run again with --debug and report it"
+        )
+        return _fail(text, 1, kept)
+
+
+def _fail(text: str, code: int, kept: dict[str, Any]) -> int:
+    for secret in kept.get("secrets", ()):
+        text = text.replace(secret, "•••")
+    if kept.get("debug"):
+        import traceback
+
+        details = traceback.format_exc()
+        for secret in kept.get("secrets", ()):
+            details = details.replace(secret, "•••")
+        click.echo(details, err=True)
+    click.echo(f"rag: {one_line(text)}", err=True)
+    return code
+
+
+def _speak_utf8() -> None:
+    """Marks and quotes are not ASCII; a C locale would turn them into a crash."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="replace")
