@@ -416,13 +416,13 @@ def shown(chosen: Settings) -> dict[str, tuple[str, ...]]:
 def left_over(chosen: Settings) -> int:
     """Points that no reader will ever be shown."""
     collection = Collection(chosen)
-    return collection.count(unsettled(state_module.read_state(collection).epoch))
+    return collection.count(unsettled(state_module.read_state(collection)))
 
 
 def raw(chosen: Settings) -> list[str]:
     """Everything on the server but the numbers of epochs and the state of the lease."""
     rows = Collection(chosen).scroll(Filter(must=[]))
-    passing = {"born", "epoch", "token", "expires", "owner"}
+    passing = {"born", "epoch", "floor", "token", "expires", "owner"}
     kept = [{k: v for k, v in payload.items() if k not in passing} for payload, _ in rows]
     return sorted(json.dumps(payload, sort_keys=True) for payload in kept)
 
@@ -718,11 +718,13 @@ def test_a_writer_that_was_taken_over_changes_nothing_more(settings: Settings) -
         state = shown(settings)
         with pytest.raises(IndexLocked):
             slow.put([texts("a.txt", "three", 2)])
+        with pytest.raises(IndexLocked):
+            slow.remove(["b.txt"])
         slow.close()
         assert shown(settings) == state
-        quick.put([texts("b.txt", "two", 1)])
+        quick.put([texts("new.txt", "two", 1)])
         quick.publish()
-    assert shown(settings)["b.txt"] == ("common b.txt two 0",)
+    assert shown(settings) == {**state, "new.txt": ("common new.txt two 0",)}
 
 
 def test_of_two_writers_that_saw_the_same_free_lease_one_wins(settings: Settings) -> None:

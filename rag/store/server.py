@@ -9,7 +9,7 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from rag.records import FileRecord
 from rag.settings import Settings
@@ -156,8 +156,8 @@ class ServerWriter:
         stored = self._collection.count(self._shown(kind=["chunk"]))
         check_counts(self._collection, self.files(), stored)
         if self._fresh:
-            meta, self._fresh, self._tidy = self._fresh, None, False
-            self._turn(self._lease, {}, meta=meta.to_dict())
+            meta, old = self._fresh, self._lease.state.epoch
+            self._lease.write(epoch=old + 1, floor=old, meta=meta.to_dict())
             self._settle()
 
     def close(self) -> None:
@@ -174,7 +174,7 @@ class ServerWriter:
             self._settle()  # an earlier change failed half way
         self._tidy = False
         if self._fresh:  # nobody sees the new index yet: its points may simply go
-            self._collection.delete(arriving(lease.state.epoch, **outgoing))
+            self._collection.delete(arriving(lease.state, **outgoing))
         for batch in _batches(incoming(lease.state.epoch + 1), _POINTS_A_CALL):
             lease.write()  # a writer that was taken over sends nothing more
             self._collection.upsert(batch)
@@ -182,20 +182,20 @@ class ServerWriter:
             self._turn(lease, outgoing)
         self._tidy = True
 
-    def _turn(self, lease: Lease, outgoing: Mapping[str, Sequence[str]], **changes: Any) -> None:
+    def _turn(self, lease: Lease, outgoing: Mapping[str, Sequence[str]]) -> None:
         """To the next epoch: what has arrived is shown; ``outgoing`` is hidden, then deleted."""
-        epoch = lease.state.epoch
-        self._collection.set_payload({"died": epoch + 1}, visible(epoch, **outgoing))
-        lease.write(epoch=epoch + 1, **changes)
-        self._collection.delete(departed(epoch + 1))
+        state = lease.write()  # nor does it mark anything
+        self._collection.set_payload({"died": state.epoch + 1}, visible(state, **outgoing))
+        state = lease.write(epoch=state.epoch + 1)
+        self._collection.delete(departed(state), wait=False)  # nobody sees them any more
 
     def _settle(self) -> None:
         """Finish or undo whatever is half done: what the current epoch shows is what counts."""
         state = self._writing().write()
-        if self._collection.count(unsettled(state.epoch)):
-            self._collection.delete(arriving(state.epoch))
-            self._collection.delete(departed(state.epoch))
-            self._collection.unset_payload("died", departing(state.epoch))
+        if self._collection.count(unsettled(state)):
+            self._collection.delete(arriving(state))
+            self._collection.delete(departed(state), wait=False)
+            self._collection.unset_payload("died", departing(state))
         for width in (self._widths or set()) - {state.dimension}:
             self._collection.drop_width(width)
         self._widths = {state.dimension}
@@ -236,7 +236,7 @@ class ServerWriter:
     def _shown(self, **fields: Sequence[str]) -> Filter:
         """What belongs to the index being written."""
         only = arriving if self._fresh else visible
-        return only(self._writing().state.epoch, **fields)
+        return only(self._writing().state, **fields)
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

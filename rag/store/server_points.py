@@ -1,6 +1,7 @@
 """One collection on a Qdrant server and what can be done with its points.
 
-Nothing here knows what an index is. Every writing call is done when it returns.
+Nothing here knows what an index is. A writing call is done when it returns, unless told not to
+wait.
 """
 
 from __future__ import annotations
@@ -217,9 +218,9 @@ class Collection:
         with self._failures():
             self._client.delete_payload(self.name, [key], where, wait=True)
 
-    def delete(self, where: Filter) -> None:
+    def delete(self, where: Filter, *, wait: bool = True) -> None:
         with self._failures():
-            self._client.delete(self.name, where, wait=True)
+            self._client.delete(self.name, where, wait=wait)
 
 
 def _struct(point: Point) -> models.PointStruct:

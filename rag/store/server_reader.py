@@ -39,7 +39,7 @@ class ServerReader:
         self._meta = self._state.meta()
         self._dense = dense_name(self._meta.fingerprint.dimension)
         self._ledger: tuple[int, list[FileRecord]] = (-1, [])  # with its epoch
-        records, stored = self._steady(lambda epoch: (self._records(epoch), self._chunks(epoch)))
+        records, stored = self._steady(lambda state: (self._records(state), self._chunks(state)))
         check_counts(collection, records, stored)
 
     @classmethod
@@ -79,16 +79,16 @@ class ServerReader:
         return self._nearest(words, "card", limit, files) if words.indices else []
 
     def vectors(self, chunk_ids: Sequence[str]) -> dict[str, Vector]:
-        def read(epoch: int) -> dict[str, Vector]:
-            where = visible(epoch, kind=["chunk"], id=chunk_ids)
+        def read(state: State) -> dict[str, Vector]:
+            where = visible(state, kind=["chunk"], id=chunk_ids)
             rows = self._collection.scroll(where, ["id"], dense=self._dense)
             return {payload["id"]: vector for payload, vector in rows}
 
         return self._steady(read) if chunk_ids else {}
 
     def chunks(self, chunk_ids: Sequence[str]) -> list[StoredChunk]:
-        def read(epoch: int) -> dict[str, StoredChunk]:
-            rows = self._collection.scroll(visible(epoch, kind=["chunk"], id=chunk_ids))
+        def read(state: State) -> dict[str, StoredChunk]:
+            rows = self._collection.scroll(visible(state, kind=["chunk"], id=chunk_ids))
             return {payload["id"]: chunk_of(self._collection, payload) for payload, _ in rows}
 
         found = self._steady(read) if chunk_ids else {}
@@ -102,8 +102,8 @@ class ServerReader:
     ) -> list[Candidate]:
         only = {} if files is None else {"file": files}
 
-        def search(epoch: int) -> list[Candidate]:
-            where = visible(epoch, **only)
+        def search(state: State) -> list[Candidate]:
+            where = visible(state, **only)
 
             def nearest(n: int) -> list[Candidate]:
                 rows = self._collection.query(query, using, where, n, ["id", "file"])
@@ -113,7 +113,7 @@ class ServerReader:
 
         return [] if files is not None and not files else self._steady(search)
 
-    def _steady(self, read: Callable[[int], T]) -> T:
+    def _steady(self, read: Callable[[State], T]) -> T:
         """What ``read`` finds at one epoch.
 
         A writer deletes what an epoch showed only after it has moved on to the next. So if the
@@ -121,10 +121,10 @@ class ServerReader:
         """
         patience = time.monotonic() + self._collection.connection.timeout
         while True:
-            epoch = self._state.epoch
-            found = read(epoch)
+            before = self._state
+            found = read(before)
             self._state = self._current()
-            if self._state.epoch == epoch:
+            if self._state.epoch == before.epoch:
                 return found
             if self._state.meta().fingerprint != self._meta.fingerprint:
                 raise IndexMismatch(
@@ -144,11 +144,11 @@ class ServerReader:
             raise missing(self._collection)
         return state
 
-    def _records(self, epoch: int) -> list[FileRecord]:
-        if self._ledger[0] != epoch:
-            where = visible(epoch, kind=["file"])
-            self._ledger = (epoch, records_where(self._collection, where))
+    def _records(self, state: State) -> list[FileRecord]:
+        if self._ledger[0] != state.epoch:
+            where = visible(state, kind=["file"])
+            self._ledger = (state.epoch, records_where(self._collection, where))
         return self._ledger[1]
 
-    def _chunks(self, epoch: int) -> int:
-        return self._collection.count(visible(epoch, kind=["chunk"]))
+    def _chunks(self, state: State) -> int:
+        return self._collection.count(visible(state, kind=["chunk"]))

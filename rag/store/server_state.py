@@ -9,8 +9,9 @@ epoch. While that is 7:
     born 5, died 8     on its way out: shown until the epoch becomes 8
     born 5, died 7     gone, about to be deleted
 
-So one write of one point shows any number of new files and hides their former versions. What a
-killed writer left is told by the same numbers.
+So one write of one point shows any number of new files and hides their former versions; and one
+more number in it, the floor, hides a whole old index at once: what was born at or below it is
+gone. What a killed writer left is told by the same numbers.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,42 +46,13 @@ LEASE_SECONDS = 60.0
 _RENEW_SECONDS = 20.0  # two renewals may fail before the lease runs out
 
 
-# ---------------------------------------------------------------------- which points
-
-
-def visible(epoch: int, **fields: Sequence[str]) -> Filter:
-    """Points shown at ``epoch`` whose fields hold one of the given values."""
-    return Filter(
-        must=[up_to("born", epoch), *(any_of(k, v) for k, v in fields.items())],
-        must_not=[up_to("died", epoch)],
-    )
-
-
-def arriving(epoch: int, **fields: Sequence[str]) -> Filter:
-    """Points that are to be shown after ``epoch``."""
-    return Filter(must=[above("born", epoch), *(any_of(k, v) for k, v in fields.items())])
-
-
-def departing(epoch: int) -> Filter:
-    """Points that are to be hidden after ``epoch``."""
-    return Filter(must=[above("died", epoch)])
-
-
-def departed(epoch: int) -> Filter:
-    return Filter(must=[up_to("died", epoch)])
-
-
-def unsettled(epoch: int) -> Filter:
-    """Points that a writer did not finish with, whichever way."""
-    return Filter(should=[above("born", epoch), above("died", 0)])
-
-
 # ---------------------------------------------------------------------- the state
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     epoch: int
+    floor: int
     token: str  # of the writer, or of nobody when ``expires`` is past
     owner: str
     expires: float  # seconds since 1970, by the writer's clock
@@ -105,6 +77,7 @@ def read_state(collection: Collection) -> State | None:
     try:
         return State(
             epoch=int(payload["epoch"]),
+            floor=int(payload["floor"]),
             token=str(payload["token"]),
             owner=str(payload["owner"]),
             expires=float(payload["expires"]),
@@ -127,6 +100,39 @@ def locked(collection: Collection, owner: str) -> IndexLocked:
     )
 
 
+# ---------------------------------------------------------------------- which points
+
+
+def visible(state: State, **fields: Sequence[str]) -> Filter:
+    """Points shown now whose fields hold one of the given values."""
+    alive = [above("born", state.floor), up_to("born", state.epoch)]
+    return Filter(must=alive + _fields(fields), must_not=[up_to("died", state.epoch)])
+
+
+def arriving(state: State, **fields: Sequence[str]) -> Filter:
+    """Points that are to be shown later."""
+    return Filter(must=[above("born", state.epoch), *_fields(fields)])
+
+
+def departing(state: State) -> Filter:
+    """Points that are to be hidden later."""
+    return Filter(must=[above("died", state.epoch)])
+
+
+def departed(state: State) -> Filter:
+    return Filter(should=[up_to("died", state.epoch), up_to("born", state.floor)])
+
+
+def unsettled(state: State) -> Filter:
+    """Points that a writer did not finish with, whichever way."""
+    unfinished = [above("born", state.epoch), above("died", 0), up_to("born", state.floor)]
+    return Filter(should=unfinished)
+
+
+def _fields(fields: Mapping[str, Sequence[str]]) -> list[Condition]:
+    return [any_of(key, values) for key, values in fields.items()]
+
+
 # ---------------------------------------------------------------------- the lease
 
 
@@ -135,10 +141,10 @@ class Lease:
 
     Qdrant's compare-and-swap is this: it applies the updates of one point one after another and
     takes a filter with each, so «set it where the token is still mine, then read it back» shows
-    who won. No write of the state point can therefore come from a writer that was taken over.
-    Chunks it was sending at that moment can: they arrive hidden, and the check of the counts at
-    `publish` finds them should a later epoch show them. Expiry compares two machines' clocks:
-    they should agree to a few seconds.
+    who won. A writer that was taken over can therefore not move the state. One request on other
+    points may still be under way from it; it changes nothing that is shown then, and should it
+    matter to a later epoch, the check of the counts at `publish` finds it. Expiry compares two
+    machines' clocks: they should agree to a few seconds.
     """
 
     def __init__(self, collection: Collection, state: State) -> None:
@@ -165,8 +171,8 @@ class Lease:
         values = _held()
         # by the clock, so that a reader of a dropped index never takes its successor for it
         epoch = time.time_ns() // 1_000_000
-        payload = {"kind": "meta", "epoch": epoch, "meta": meta.to_dict(), **values}
-        collection.insert(Point(STATE_ID, payload))
+        payload = {"kind": "meta", "epoch": epoch, "floor": epoch, "meta": meta.to_dict()}
+        collection.insert(Point(STATE_ID, payload | values))
         return cls._confirmed(collection, values["token"])
 
     @classmethod
