@@ -91,7 +91,8 @@ def _sentence(marked: str, known: dict[int, Passage]) -> Sentence:
 def best_quote(claim: str, passage: Passage) -> Evidence | None:
     """The stretch of the passage that a claim rests on: its own words if they stand there,
     otherwise the sentence or line that shares most of its words."""
-    for own in (*_QUOTED.findall(claim), claim.strip(' ."“”«»')):
+    unquoted = claim.strip(' "“”«»')
+    for own in (*_QUOTED.findall(claim), unquoted, unquoted.rstrip(".")):
         place = locate(own, passage.text)
         if place:
             return _evidence(passage, *place)

@@ -44,8 +44,10 @@ AGREEMENT = 0.999
 PROBES = (
     "revenue",
     "What were the total net sales in the third quarter of fiscal 2022?",
-    "The pilot reported a loss of engine power during the initial climb; the airplane struck "
-    "trees about 1/2 mile from runway 27, and the post-crash examination found water in the fuel.",
+    (
+        "The pilot reported a loss of engine power during the initial climb; the airplane struck "
+        "trees about 1/2 mile from runway 27, and the examination found water in the fuel."
+    ),
     "| (In millions) | 2022 | 2021 |\n| Net income | $ 19,442 | $ 21,744 |\n| EPS | 1.20 | 1.30 |",
     "Überprüfung der Gewährleistungsansprüche — § 437 BGB, données chiffrées, 東京都",
 )

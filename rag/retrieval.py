@@ -18,7 +18,7 @@ from rag.errors import UsageError
 from rag.records import Passage
 from rag.reranker import Reranker
 from rag.settings import Settings
-from rag.store.base import Candidate, Reader, StoredChunk, chunk_id
+from rag.store.base import Candidate, Reader, StoredChunk, Vector, chunk_id
 from rag.words import name_query_words, query_words
 
 #: Longest question, in characters. A page of text is not a question, and each window of one costs
@@ -28,6 +28,9 @@ LONGEST_QUESTION = 4000
 #: Documents ranked by their card, and best chunks that speak for a document.
 _CARDS = 50
 _CHUNKS_FOR_A_DOCUMENT = 5
+
+#: On a server a file may be replaced between finding its chunks and loading them.
+_SEARCHES = 3
 
 #: Chunks looked at for each one wanted, so that repeats and further chunks of a page can give way.
 _LOOK_AHEAD = 5
@@ -65,8 +68,27 @@ class Retriever:
     ) -> tuple[list[StoredChunk], dict[str, Score]]:
         check_question(question)
         only = self.matching(files)
-        depth = self.settings.candidates
         vector = self.embedder.embed_query(question)
+        for _ in range(_SEARCHES):
+            order, fused, similarity = self._ranked(question, vector, only)
+            wanted = order[: max(_LOOK_AHEAD * k, self.settings.rerank_top)]
+            loaded = self.reader.chunks(wanted)
+            if len(loaded) == len(wanted):
+                break  # else a file was replaced between the two calls: look again
+        if self.reranker:
+            top = self.settings.rerank_top
+            loaded = self.reranker.rerank(question, loaded[:top]) + loaded[top:]
+        distinct = page_by_page(without_repeats(loaded))
+        chosen = _capped(distinct, self.settings.max_per_file)[:k]
+        return chosen, {
+            c.chunk_id: Score(fused[c.chunk_id], similarity.get(c.chunk_id)) for c in chosen
+        }
+
+    def _ranked(
+        self, question: str, vector: Vector, only: list[str] | None
+    ) -> tuple[list[str], dict[str, float], dict[str, float]]:
+        """Chunk ids best first, their fused scores, and the cosines of the dense list."""
+        depth = self.settings.candidates
         dense = self.reader.by_vector(vector, limit=depth, files=only)
         words = self.reader.by_words(query_words(question), limit=depth, files=only)
         fused = fuse_by_distribution([dense, words])
@@ -74,16 +96,7 @@ class Retriever:
             cards = self.reader.by_card(name_query_words(question), limit=_CARDS, files=only)
             fused = favour_documents(fused, dense + words, cards, self.settings.document_prior)
         order = sorted(fused, key=lambda name: (-round(fused[name], 6), name))
-        loaded = self.reader.chunks(order[: max(_LOOK_AHEAD * k, self.settings.rerank_top)])
-        if self.reranker:
-            top = self.settings.rerank_top
-            loaded = self.reranker.rerank(question, loaded[:top]) + loaded[top:]
-        distinct = page_by_page(without_repeats(loaded))
-        chosen = _capped(distinct, self.settings.max_per_file)[:k]
-        similarity = {c.id: c.score for c in dense}
-        return chosen, {
-            c.chunk_id: Score(fused[c.chunk_id], similarity.get(c.chunk_id)) for c in chosen
-        }
+        return order, fused, {c.id: c.score for c in dense}
 
     def matching(self, pattern: str | None) -> list[str] | None:
         """Indexed files a glob names, None for all. Raises UsageError when it names none."""

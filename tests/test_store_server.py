@@ -709,7 +709,8 @@ def test_a_second_writer_is_told_who_the_first_one_is(settings: Settings) -> Non
     open_writer(settings).close()
 
 
-def test_a_writer_that_was_taken_over_changes_nothing_more(settings: Settings) -> None:
+@pytest.mark.parametrize("change", ["replace", "remove", "note"])
+def test_a_writer_that_was_taken_over_changes_nothing_more(settings: Settings, change: str) -> None:
     fill(settings, *OLD)
     slow = open_writer(settings)
     expire(settings)
@@ -717,9 +718,7 @@ def test_a_writer_that_was_taken_over_changes_nothing_more(settings: Settings) -
         quick.put([texts("a.txt", "two", 1)])
         state = shown(settings)
         with pytest.raises(IndexLocked):
-            slow.put([texts("a.txt", "three", 2)])
-        with pytest.raises(IndexLocked):
-            slow.remove(["b.txt"])
+            CHANGES[change](slow)
         slow.close()
         assert shown(settings) == state
         quick.put([texts("new.txt", "two", 1)])
