@@ -180,7 +180,7 @@ def favour_documents(
         for home, scores in best.items()
     }
     by_card = {card.file: card.score for card in cards}
-    fit = {home: 0.0 for home in by_chunks}
+    fit = dict.fromkeys(by_chunks, 0.0)
     for voice in (by_chunks, by_card):
         most = max(voice.values(), default=0.0)
         for home in fit:

@@ -55,8 +55,18 @@ def _rejoined(text: str) -> Iterator[Span]:
 
 
 def _lines(text: str, start: int, end: int) -> Iterator[Span]:
+    """The lines of a stretch; one that goes on in lower case belongs to the line before it."""
+    begun: Span | None = None
     for match in re.finditer(r"[^\n]+", text[start:end]):
-        yield start + match.start(), start + match.end()
+        line = match.group().lstrip()
+        if begun and line[:1].islower():
+            begun = (begun[0], start + match.end())
+            continue
+        if begun:
+            yield begun
+        begun = (start + match.start(), start + match.end())
+    if begun:
+        yield begun
 
 
 def _trimmed(text: str, start: int, end: int) -> Span | None:
