@@ -29,7 +29,7 @@ RUN pip install --constraint constraints.txt .
 
 # the bundled weights, exported once here instead of on everyone's first question
 ENV HF_HUB_OFFLINE=1 RAG_CACHE_DIR=/opt/affidavit/cache
-RUN python -c "from rag.embedder import prepare; from rag.settings import load_settings; prepare(load_settings())"
+RUN python -c "from rag.prepared_model import prepare; from rag.settings import load_settings; prepare(load_settings())"
 
 
 FROM python:3.11.15-slim

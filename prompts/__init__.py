@@ -17,7 +17,9 @@ from pathlib import Path
 REFUSAL = "not supported in source"
 
 _FOLDER = Path(__file__).parent
-_PARTS = re.compile(r"\A\s*# rules\n(?P<rules>.*)^# material\n(?P<material>.*)\Z", re.S | re.M)
+_PARTS = re.compile(
+    r"\A\s*# rules\n(?P<rules>.*)^# material\n(?P<material>.*)\Z", re.DOTALL | re.MULTILINE
+)
 _FIELDS = ("{passages}", "{question}")
 
 
@@ -74,5 +76,5 @@ def fence(number: int, text: str, *, file: str, page: int | None = None) -> str:
 
 def inert(text: str) -> str:
     """Untrusted text that can open no fence, close none, and forge no citation marker."""
-    text = re.sub(r"<(?=\s*/?\s*passage)", "‹", text, flags=re.I)
+    text = re.sub(r"<(?=\s*/?\s*passage)", "‹", text, flags=re.IGNORECASE)
     return re.sub(r"\[(\d[\d\s,]*)\]", r"(\1)", text)

@@ -53,8 +53,7 @@ def cite(draft: str, passages: Sequence[Passage]) -> Cited:
     notices: tuple[str, ...] = ()
     if invented:
         shown = ", ".join(f"[{n}]" for n in dict.fromkeys(invented))
-        notices = (f"the model cited {shown}, which {'is' if len(set(invented)) == 1 else 'are'} "
-                   f"not among its {len(known)} passages; removed",)  # fmt: skip
+        notices = (f"the model cited {shown}: not among its {len(known)} passages; removed",)
     refused = not claims and any(is_refusal(s.text) for s in made)
     return Cited(answer, made, refused, notices)
 
@@ -73,10 +72,11 @@ def _sentence(marked: str, known: dict[int, Passage]) -> Sentence:
     if is_refusal(text) or text.endswith("?"):
         return Sentence(text, numbers, verdict=None)
     evidence: list[Evidence] = []
-    reasons: list[str] = []
-    for quoted in _QUOTED.findall(text):
-        if not any(locate(quoted, known[n].text) for n in numbers):
-            reasons.append(f"the quoted words «{quoted[:60]}» are in no passage it cites")
+    reasons = [
+        f"the quoted words «{quoted[:60]}» are in no passage it cites"
+        for quoted in _QUOTED.findall(text)
+        if not any(locate(quoted, known[n].text) for n in numbers)
+    ]
     for number in numbers:
         quote = best_quote(text, known[number])
         if quote:

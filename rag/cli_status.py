@@ -13,7 +13,7 @@ from rag.render import one_line
 
 #: Status of a file → what a person can do about it.
 REMEDIES = {
-    "partial": "the named pages gave no text; if they are scans, run OCR (ocrmypdf) and ingest again",
+    "partial": "pages without text: if they are scans, run OCR (ocrmypdf), then ingest again",
     "password": "save a copy without the password, then ingest again",
     "no_text": "a scan: run OCR (ocrmypdf in.pdf out.pdf) and ingest again",
     "unreadable": "open it in its own program and save it again",
@@ -24,6 +24,8 @@ REMEDIES = {
     "unsupported": "convert it to PDF, DOCX, HTML, Markdown or text",
     "empty": "nothing to do: there is no text in it",
 }
+
+_PAGES_SHOWN = 12
 
 
 @click.command()
@@ -79,12 +81,11 @@ def _by_status(by_status: dict[str, int]) -> str:
 
 
 def _problem_lines(record: FileRecord, *, whole: bool) -> list[str]:
-    pages = (
-        f" (pages {', '.join(map(str, record.lost_pages[:12]))}{'…' if len(record.lost_pages) > 12 else ''})"
-        if record.lost_pages
-        else ""
-    )
-    lines = [f"  {record.status:<14} {one_line(record.file)}: {one_line(record.detail)}{pages}"]
+    lines = [f"  {record.status:<14} {one_line(record.file)}: {one_line(record.detail)}"]
+    if record.lost_pages:
+        numbers = ", ".join(map(str, record.lost_pages[:_PAGES_SHOWN]))
+        more = "…" if len(record.lost_pages) > _PAGES_SHOWN else ""
+        lines[0] += f" (pages {numbers}{more})"
     if whole:
         lines.append(f"  {'':<14} → {REMEDIES[record.status]}")
     return lines

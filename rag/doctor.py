@@ -158,7 +158,7 @@ def _packages(versions: dict[str, str], missing: list[str]) -> Check:
 
 def _embedder(settings: Settings) -> list[Check]:
     try:
-        from rag.embedder import describe
+        from rag.prepared_model import describe
 
         about = describe(settings)
     except ImportError as error:

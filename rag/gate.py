@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag.embedder import BUNDLED_SHA256, ModelIdentity
+from rag.prepared_model import BUNDLED_SHA256, ModelIdentity
 from rag.records import Passage
 from rag.settings import Settings
 

@@ -1,4 +1,4 @@
-"""Passages → prompt within a token budget. Never shortens a passage: drops whole ones, and says which."""
+"""Passages → prompt within a token budget: whole passages are dropped, and named; none is cut."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def _plain(text: str) -> tuple[str, list[int]]:
             if char.isspace():
                 if characters and characters[-1] == " ":
                     continue
-                char = " "  # noqa: PLW2901 - one space for any run of white space
+                char = " "
             characters.append(char)
             origins.append(offset)
     return _without_hyphenation(characters, origins, text)

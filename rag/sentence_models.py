@@ -25,7 +25,7 @@ Vectors = NDArray[np.float32]
 
 
 class SentenceModel:
-    """An embedding model as sentence-transformers runs it: the reference for every other runtime."""
+    """An embedding model as sentence-transformers runs it: the reference for other runtimes."""
 
     def __init__(self, source: str) -> None:
         self.source = source

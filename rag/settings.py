@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import sys
 import tomllib
 import types
 import typing
@@ -15,6 +16,7 @@ from typing import Any
 from rag.errors import UsageError
 
 CONFIG_FILE = "rag.toml"
+GENERATORS = ("auto", "ollama", "openai", "extractive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def load_settings(
     """Resolve the settings; ``config`` names the file, otherwise ``rag.toml`` here if it exists.
 
     Flags that are None count as not given. Raises UsageError for an unreadable file, an unknown
-    key or a value of the wrong type, naming the file or variable it came from.
+    name or a value of the wrong type or out of range, naming the file or variable it came from.
     """
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
@@ -109,6 +111,7 @@ def load_settings(
         if raw is not None:
             values[name] = _convert(name, raw, f"environment variable RAG_{name.upper()}")
     for name, value in (flags or {}).items():
+        _must_be_known(name, "")
         if value is not None:
             values[name] = _convert(name, value, f"--{name.replace('_', '-')}")
     return Settings(**values)
@@ -123,11 +126,15 @@ def _from_file(path: Path) -> dict[str, Any]:
             f"settings file {path} cannot be read: {reason}", "mend it or pass --config FILE"
         ) from error
     for key in table:
-        if key not in _kinds():
-            near = difflib.get_close_matches(key, _kinds(), n=1)
-            hint = f"did you mean «{near[0]}»?" if near else "docs/settings.md lists the names"
-            raise UsageError(f"settings file {path}: unknown setting «{key}»", hint)
+        _must_be_known(key, f"settings file {path}: ")
     return {key: _convert(key, value, f"settings file {path}") for key, value in table.items()}
+
+
+def _must_be_known(name: str, source: str) -> None:
+    if name not in _kinds():
+        near = difflib.get_close_matches(name, _kinds(), n=1)
+        hint = f"did you mean «{near[0]}»?" if near else "docs/settings.md lists the names"
+        raise UsageError(f"{source}unknown setting «{name}»", hint)
 
 
 def _convert(name: str, value: Any, source: str) -> Any:
@@ -135,17 +142,49 @@ def _convert(name: str, value: Any, source: str) -> Any:
     if optional and value is None:
         return None
     try:
-        if isinstance(value, bool) or (kind is not str and isinstance(value, str) and not value):
-            raise ValueError
-        converted = kind(value) if not isinstance(value, kind) else value
-        if isinstance(converted, int | float) and not 0 <= converted < float("inf"):
-            raise ValueError
-    except (TypeError, ValueError):
+        converted = _as_text(name, value) if kind is str else _as_number(name, value, kind)
+    except (TypeError, ValueError, OverflowError):
         shown = "(hidden)" if name.endswith("_key") else f"«{value}»"
         raise UsageError(
-            f"{source}: {name} = {shown} is not a {_SPOKEN[kind]}", f"give a {_SPOKEN[kind]}"
+            f"{source}: {name} = {shown} is not {_wanted(name, kind)}",
+            f"give {_wanted(name, kind)}",
         ) from None
     return converted
 
 
-_SPOKEN = {str: "text", int: "whole number of at least 0", float: "number of at least 0"}
+def _as_text(name: str, value: Any) -> str:
+    text = os.fspath(value)  # a folder may come as a Path
+    if not isinstance(text, str) or "\0" in text or (name in _NEEDED and not text):
+        raise ValueError
+    if text not in _CHOICES.get(name, (text,)):
+        raise ValueError
+    return text
+
+
+def _as_number(name: str, value: Any, kind: type) -> int | float:
+    if isinstance(value, bool) or (kind is int and isinstance(value, float)):
+        raise ValueError
+    number: int | float = kind(value)
+    if not _LEAST.get(name, 0) <= number <= _MOST.get(name, sys.float_info.max):
+        raise ValueError
+    return number
+
+
+def _wanted(name: str, kind: type) -> str:
+    if kind is str:
+        choices = _CHOICES.get(name)
+        return f"one of {', '.join(choices)}" if choices else "a text"
+    most = f" to {_MOST[name]}" if name in _MOST else " or more"
+    return f"a {_SPOKEN[kind]} of {_LEAST.get(name, 0)}{most}"
+
+
+_SPOKEN = {int: "whole number", float: "number"}
+
+#: Bounds where 0 or anything is not good enough; they are the command line's too.
+_LEAST = {
+    "k": 1, "ask_k": 1, "candidates": 1, "context": 256, "answer_tokens": 16,
+    "shards": 1, "replicas": 1, "write_consistency": 1,
+}  # fmt: skip
+_MOST = {"gate": 1}
+_CHOICES = {"generator": GENERATORS}
+_NEEDED = ("index", "collection", "embedder")

@@ -27,7 +27,7 @@ WORDS = (
 FRAME_TOKENS = 40
 
 
-class _Enough(Exception):  # noqa: N818 - no error, but the way to hang up on a model still writing
+class _Enough(Exception):
     pass
 
 

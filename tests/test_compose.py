@@ -210,7 +210,7 @@ def test_the_container_is_offline_and_the_model_prepared():
     offline = [rest for name, rest in dockerfile() if name == "ENV" and "HF_HUB_OFFLINE=1" in rest]
     assert len(offline) == 2, "while building and while running"
     assert any(
-        "rag.embedder import prepare" in rest for name, rest in dockerfile() if name == "RUN"
+        "rag.prepared_model import prepare" in rest for name, rest in dockerfile() if name == "RUN"
     )
 
 

@@ -170,7 +170,7 @@ def test_a_missing_embedding_model_is_a_failure_that_names_the_install(settings,
     def refuse(_: Settings) -> None:
         raise ModelUnavailable("the bundled model is not installed", "pip install it")
 
-    monkeypatch.setattr("rag.embedder.describe", refuse)
+    monkeypatch.setattr("rag.prepared_model.describe", refuse)
     report = examine(settings, hardware=LAPTOP)
     assert found(report, "embedder").status == "fail"
     assert report.exit_code == 14

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.embedder import AGREEMENT, BUNDLED_SHA256, PROBES, Embedder, describe, prepare
+from rag.embedder import Embedder
 from rag.errors import ModelUnavailable
+from rag.prepared_model import AGREEMENT, BUNDLED_SHA256, PROBES, describe, prepare
 from rag.settings import Settings
 
 
@@ -93,7 +94,7 @@ def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_changed_bundled_weights_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rag.embedder.BUNDLED_SHA256", "0" * 64)
+    monkeypatch.setattr("rag.prepared_model.BUNDLED_SHA256", "0" * 64)
     with pytest.raises(ModelUnavailable, match="not the ones published"):
         prepare(Settings(cache_dir=str(tmp_path)))
 

@@ -1,4 +1,4 @@
-"""Fusing, favouring documents, dropping repeats, joining neighbours; and all of it on the samples."""
+"""Fusing, favouring documents, dropping repeats, joining; and all of it on the samples."""
 
 from __future__ import annotations
 
@@ -79,12 +79,16 @@ def test_repeats_go_and_the_same_words_with_other_figures_stay() -> None:
 
 
 def test_each_page_comes_once_before_any_comes_twice() -> None:
-    found = [chunk("a", 0), chunk("a", 1), chunk("b", 0), chunk("a", 9, page=2), chunk("t", 0, page=None), chunk("t", 1, page=None)]  # fmt: skip
+    found = [chunk("a", 0), chunk("a", 1), chunk("b", 0), chunk("a", 9, page=2)]
+    found += [chunk("t", 0, page=None), chunk("t", 1, page=None)]
     ids = [c.chunk_id for c in page_by_page(found)]
     assert ids == ["a-0", "b-0", "a-9", "t-0", "t-1", "a-1"]
 
 
-@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 9)), unique=True, max_size=12), st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 9)), unique=True, max_size=12))  # fmt: skip
+PLACES = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 9)), unique=True, max_size=12)
+
+
+@given(PLACES, PLACES)
 def test_joining_keeps_every_chunk_once_in_reading_order(
     best: list[tuple[str, int]], around: list[tuple[str, int]]
 ) -> None:
@@ -95,18 +99,25 @@ def test_joining_keeps_every_chunk_once_in_reading_order(
     for run in runs:
         assert [c.ordinal for c in run] == list(range(run[0].ordinal, run[-1].ordinal + 1))
         assert any((c.file, c.ordinal) in best for c in run)
-    first = [next(i for i, b in enumerate(best) if b in [(c.file, c.ordinal) for c in run]) for run in runs]  # fmt: skip
+    first = [min(best.index(p) for c in run if (p := (c.file, c.ordinal)) in best) for run in runs]
     assert first == sorted(first)
 
 
 @pytest.mark.parametrize(
     ("text", "also"),
     [
-        ("FY2018", "2018"), ("FY'19", "2019"), ("Q3 FY22", "2022"), ("2023Q2", "Q2 2023"),
-        ("2Q23", "Q2 2023"), ("10-K", "10K"), ("1,577,000", "1577000"), ("BESTBUY_2017", "BESTBUY 2017"),
-        ("annualReport", "annual Report"), ("Überprüfung", "uberprufung"),
+        ("FY2018", "2018"),
+        ("FY'19", "2019"),
+        ("Q3 FY22", "2022"),
+        ("2023Q2", "Q2 2023"),
+        ("2Q23", "Q2 2023"),
+        ("10-K", "10K"),
+        ("1,577,000", "1577000"),
+        ("BESTBUY_2017", "BESTBUY 2017"),
+        ("annualReport", "annual Report"),
+        ("Überprüfung", "uberprufung"),
     ],
-)  # fmt: skip
+)
 def test_spellings_a_reader_would_search_for_match(text: str, also: str) -> None:
     wanted = set(query_words(also).indices)
     assert wanted

@@ -40,7 +40,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _NEWLINE = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 
 
-class Unreadable(Exception):  # noqa: N818 - an outcome of reading, named like one
+class Unreadable(Exception):
     """Why a file gave no Document. Internal to ``ingest``: it ends as a line of the ledger.
 
     ``status`` is one of the closed list, ``pages`` (from 1) the pages meant, where known.

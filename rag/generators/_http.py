@@ -21,7 +21,7 @@ from rag.errors import ModelUnavailable, ReplyInvalid, UsageError
 SHOWN_CHARACTERS = 200  # of a server's own words: enough for the cause, still one readable line
 
 
-class Refusal(Exception):  # noqa: N818 - not every refusal is an error
+class Refusal(Exception):
     """The server answered, but not with what was asked: an error status, or a 200 that is no JSON.
 
     Never leaves this package: the protocol modules say what it means.

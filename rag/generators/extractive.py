@@ -73,12 +73,12 @@ class ExtractiveGenerator:
     def check(self) -> str | None:
         return None
 
-    def count_tokens(self, text: str) -> int | None:
+    def count_tokens(self, text: str) -> int | None:  # noqa: ARG002 - the protocol's
         """No model reads the prompt, so nothing is counted."""
         return 0
 
     def generate(self, prompt: Prompt, on_text: OnText) -> Draft:
-        """One to three quotes, each with its passage's number, or the refusal phrase; a line each."""
+        """One to three quotes, each with its passage's number, a line each; or the refusal."""
         started = time.monotonic()
         chosen = self._choose(prompt.question, prompt.passages)
         text = "\n".join(f"{_quoted(c.text)} [{c.passage.rank}]" for c in chosen)

@@ -36,7 +36,8 @@ from rag.words import SparseVector, document_words
 _POINTS_A_CALL = 1000
 
 #: Above this many kilobytes of vectors a segment gets an HNSW graph. Brute force answers in 4 ms
-#: at 100,000 chunks (150 MB) and the graph takes 3 minutes to build, so it starts at four times that.
+#: at 100,000 chunks (150 MB) and the graph takes 3 minutes to build, so it starts at four times
+#: that.
 _GRAPH_FROM_KB = 600_000
 
 #: Share of deleted points at which a generation is compacted before it is published.
