@@ -131,8 +131,8 @@ def ndcg(found: list[str], gold: set[str]) -> float:
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
     "no document prior": {"document_prior": 0.0},
-    "document prior .6": {"document_prior": 0.6},
-    "document prior 1.4": {"document_prior": 1.4},
+    "document prior .3": {"document_prior": 0.3},
+    "document prior 1": {"document_prior": 1.0},
     "candidates 50": {"candidates": 50},
     "candidates 100": {"candidates": 100},
     "at most 2 passages a file": {"max_per_file": 2},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -35,13 +35,21 @@ class Task:
 
 @dataclass(slots=True)
 class Plan:
-    """Disjoint lists; together ``read``, ``touch``, ``keep`` and ``name`` are all files found."""
+    """Disjoint lists; together ``read``, ``touch``, ``keep`` and ``name`` are all files found.
+
+    What lies below a folder that cannot be listed is in none of them: nothing is known about it,
+    and its lines stay.
+    """
 
     read: list[Task] = field(default_factory=list)  # parse, and embed what is new
     touch: list[Task] = field(default_factory=list)  # same content, another time stamp
     keep: list[Task] = field(default_factory=list)  # nothing to do
     name: list[Task] = field(default_factory=list)  # not to be read: only a ledger line
     remove: list[FileRecord] = field(default_factory=list)
+
+    @property
+    def found(self) -> int:
+        return len(self.read) + len(self.touch) + len(self.keep) + len(self.name)
 
     def vanished_share(self, ledger: Sequence[FileRecord]) -> float:
         """Share of the indexed files that are gone."""
@@ -56,39 +64,56 @@ def make_plan(
     known = {record.file: record for record in ledger}
     plan = Plan()
     fresh: list[Task] = []
+    closed: list[str] = []  # folders that cannot be listed, with «/»
     for root, file, found in _walk(roots, skip):
         former = known.pop(file, None)
+        task = Task(found, root, file, "updated" if former else "new", "", former)
         if found.problem or not supported(file):
-            plan.name.append(Task(found, root, file, "updated" if former else "new", "", former))
-        elif former and _looks_same(found, former):
-            again = retry_failed and former.status not in HARMLESS
-            task = Task(found, root, file, "unchanged", former.content, former)
-            (plan.read if again else plan.keep).append(task)
+            plan.name.append(task)
+            if file.endswith("/"):
+                closed.append(file)
+        elif former and _looks_same(found, former) and _settled(former, retry_failed):
+            plan.keep.append(replace(task, change="unchanged", content=former.content))
         else:
-            fresh.append(Task(found, root, file, "updated" if former else "new", "", former))
+            fresh.append(task)
+    gone = {f: r for f, r in known.items() if not f.startswith(tuple(closed))}
     gone_by_content: dict[str, list[FileRecord]] = defaultdict(list)
-    for record in known.values():
+    for record in gone.values():
         if record.content and record.searchable:
             gone_by_content[record.content].append(record)
     for task in fresh:
-        _decide(task, gone_by_content, known, plan)
-    plan.remove = sorted(known.values(), key=lambda record: record.file)
+        _decide(task, gone_by_content, gone, plan, retry_failed=retry_failed)
+    plan.remove = sorted(gone.values(), key=lambda record: record.file)
     return plan
 
 
 def _decide(
-    task: Task, gone: dict[str, list[FileRecord]], known: dict[str, FileRecord], plan: Plan
+    task: Task,
+    gone_by_content: dict[str, list[FileRecord]],
+    gone: dict[str, FileRecord],
+    plan: Plan,
+    *,
+    retry_failed: bool,
 ) -> None:
-    content = sha256(task.found.path)
+    """Where a file goes whose content has to be looked at."""
+    task = replace(task, content=sha256(task.found.path))
     former = task.former
-    if former and content and former.content == content and former.searchable:
-        plan.touch.append(Task(task.found, task.root, task.file, "unchanged", content, former))
-    elif not former and gone.get(content):
-        old = gone[content].pop(0)
-        known.pop(old.file)
-        plan.read.append(Task(task.found, task.root, task.file, "renamed", content, old))
-    else:
-        plan.read.append(Task(task.found, task.root, task.file, task.change, content, former))
+    if former and _settled(former, retry_failed) and former.content == task.content != "":
+        # A failed update keeps the content of the version that still answers, so the line of a
+        # failed file says nothing about the bytes that are there now.
+        if former.searchable or former.status == "empty":
+            plan.touch.append(replace(task, change="unchanged"))
+            return
+    if not former and gone_by_content.get(task.content):
+        former = gone_by_content[task.content].pop(0)
+        del gone[former.file]
+        task = replace(task, change="renamed", former=former)
+    plan.read.append(task)
+
+
+def _settled(former: FileRecord, retry_failed: bool) -> bool:
+    """Whether a file whose bytes are the same needs no second reading."""
+    return former.status in HARMLESS or not retry_failed
 
 
 def _walk(roots: Sequence[str], skip: Path) -> Iterator[tuple[str, str, Found]]:

@@ -10,13 +10,14 @@ from typing import Any
 
 import click
 
-from rag.errors import EXIT_FLAGGED, EXIT_REFUSED, ReplyInvalid, UsageError
+from rag.errors import EXIT_FLAGGED, EXIT_REFUSED, UsageError
 from rag.options import common_options, file_filter, print_json, run, say, settings_from
 from rag.records import Answer, Passage
 from rag.render import (
     LiveText,
     coverage_line,
     evidence_lines,
+    json_text,
     one_line,
     passage_lines,
     plain,
@@ -47,7 +48,9 @@ class _Lazy(click.Group):
         return command
 
 
-@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=_Lazy, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="affidavit")
 @common_options
 def cli() -> None:
@@ -124,19 +127,21 @@ def ask(
     from rag.pipeline import Pipeline
 
     settings = settings_from(ctx, flags)
+    if save:
+        _must_be_savable(save)
     screen = _Screen(live=not as_json and sys.stdout.isatty(), silent=as_json)
     with Pipeline.from_settings(settings) as pipeline:
         try:
             answer = pipeline.ask(question, files=file_filter(filters), watch=screen)
-        except (ReplyInvalid, KeyboardInterrupt):
+        except BaseException:  # whatever it was, what has been shown is no answer
             screen.void()
             raise
-    if save:
-        _save(answer, save)
     if as_json:
         print_json(answer.to_dict())
     else:
         screen.finish(answer, whole=evidence)
+    if save:
+        _save(answer, save)
     if answer.refused:
         return EXIT_REFUSED
     return EXIT_FLAGGED if strict and answer.summary["flagged"] else 0
@@ -172,7 +177,7 @@ class _Screen:
                 self._live.strike()
             click.echo("\n".join(f"  {one_line(line)}" for line in answer.answer.splitlines()))
         lines = evidence_lines(answer.sentences, whole=whole)
-        click.echo("\n".join(["", "Evidence", *lines]) if lines else "")
+        click.echo("\n".join(["", "Evidence", *lines, ""]) if lines else "")
         if answer.refusal_reason:
             click.echo(f"Refused: {one_line(answer.refusal_reason)}.")
         for notice in answer.notices:
@@ -180,13 +185,17 @@ class _Screen:
         click.echo(coverage_line(answer.coverage))
 
 
-def _save(answer: Answer, path: Path) -> None:
-    import json
+def _must_be_savable(path: Path) -> None:
+    """Say so before a minute of model time is spent."""
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        reason = "it is a folder" if path.is_dir() else "its folder does not exist"
+        raise UsageError(f"--save {path} cannot be written: {reason}", "name a file that can")
 
-    text = json.dumps(answer.to_dict(), ensure_ascii=False, indent=2) + "\n"
+
+def _save(answer: Answer, path: Path) -> None:
     temporary = path.with_name(f"{path.name}.new")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(json_text(answer.to_dict()) + "\n", encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
         raise UsageError(

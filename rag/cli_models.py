@@ -9,6 +9,7 @@ import click
 from rag.generators.ollama import OllamaServer
 from rag.options import common_options, print_json, settings_from
 from rag.render import one_line
+from rag.settings import Settings
 
 
 @click.command()
@@ -18,16 +19,17 @@ from rag.render import one_line
 def models(ctx: click.Context, /, as_json: bool) -> None:
     """Models that Ollama has on this machine."""
     settings = settings_from(ctx)
-    found = _server(ctx).models()
+    server = _server(settings)
+    found = server.models()
     if as_json:
-        print_json({"url": settings.ollama_url, "models": [asdict(m) for m in found]})
+        print_json({"url": server.url, "models": [asdict(m) for m in found]})
         return
     for model in found:
         mark = "*" if model.name == settings.model else " "
         details = f"{model.bytes / 1e9:.1f} GB  {model.parameters} {model.quantization}"
         click.echo(f"{mark} {one_line(model.name):<32} {one_line(details)}")
     if not found:
-        click.echo(f"none yet; a good first one: rag pull {settings.model}")
+        click.echo(f"none yet; a good first one: rag pull {one_line(settings.model)}")
 
 
 @click.command()
@@ -36,8 +38,9 @@ def models(ctx: click.Context, /, as_json: bool) -> None:
 @click.pass_context
 def pull(ctx: click.Context, /, name: str | None) -> None:
     """Fetch the model NAME (by default the one answers are written with)."""
-    wanted = name or settings_from(ctx).model
-    server = _server(ctx)
+    settings = settings_from(ctx)
+    wanted = name or settings.model
+    server = _server(settings)
     with click.progressbar(length=1, label=one_line(wanted), show_eta=True) as bar:
 
         def show(step: str, done: int, total: int) -> None:
@@ -52,8 +55,7 @@ def pull(ctx: click.Context, /, name: str | None) -> None:
     click.echo(f"{one_line(wanted)} is ready")
 
 
-def _server(ctx: click.Context) -> OllamaServer:
-    settings = settings_from(ctx)
+def _server(settings: Settings) -> OllamaServer:
     return OllamaServer(
         settings.ollama_url,
         connect_timeout=settings.connect_timeout,

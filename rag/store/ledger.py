@@ -5,13 +5,15 @@ It is the truth about the folder; the vectors are its rebuildable servant.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, fields
 from pathlib import Path
+from typing import Any
 
-from rag.errors import IndexDamaged
+from rag.errors import DiskFull, IndexDamaged
 from rag.records import FileRecord
 from rag.store.base import IndexMeta
 
@@ -24,47 +26,78 @@ REBUILD = "rebuild it: rag ingest FOLDER --reindex"
 
 
 class Ledger:
-    """Opened for writing, or immutable for reading; every failure of SQLite is IndexDamaged."""
+    """Opened for writing, or immutable for reading; every failure of SQLite is IndexDamaged, but
+    a full disk, which is DiskFull."""
 
     def __init__(self, path: Path, *, write: bool = False) -> None:
         self.path = path
-        if write:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.executescript("PRAGMA journal_mode=MEMORY;" + _SCHEMA)
-            self._db.execute("BEGIN")
-        else:
-            try:
-                uri = f"{path.absolute().as_uri()}?immutable=1"
-                self._db = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        # What is published never changes, and may lie where nobody can write a lock.
+        uri = path.absolute().as_uri() + ("" if write else "?immutable=1")
+        with self._told():
+            self._db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        try:
+            with self._told():
+                if write:
+                    self._db.executescript("PRAGMA journal_mode=MEMORY;" + _SCHEMA)
+                    self._db.execute("BEGIN")
                 self._db.execute("SELECT COUNT(*) FROM files").fetchone()
-            except sqlite3.Error as error:
-                raise IndexDamaged(f"index ledger {path}: {error}", REBUILD) from error
+        except BaseException:
+            self._db.close()
+            raise
 
     def meta(self) -> IndexMeta | None:
-        row = self._db.execute("SELECT value FROM meta WHERE key = 'index'").fetchone()
-        return IndexMeta.from_dict(json.loads(row[0])) if row else None
+        """None before `set_meta`. Raises IndexMismatch for an index of another version."""
+        data = self._value("index")
+        return IndexMeta.from_dict(data) if data else None
 
     def set_meta(self, meta: IndexMeta) -> None:
-        self._db.execute("REPLACE INTO meta VALUES ('index', ?)", [json.dumps(meta.to_dict())])
+        self._set_value("index", meta.to_dict())
+
+    def shard_sizes(self) -> dict[str, int]:
+        """File of the shard → bytes, as published; see `rag.store.generations.sizes`."""
+        return self._value("shard") or {}
+
+    def set_shard_sizes(self, sizes: dict[str, int]) -> None:
+        self._set_value("shard", sizes)
 
     def files(self) -> list[FileRecord]:
-        try:
+        with self._told():
             rows = self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM files ORDER BY file")  # noqa: S608 - our own column names
             return [_record(row) for row in rows]
-        except (sqlite3.Error, ValueError) as error:
-            raise IndexDamaged(f"index ledger {self.path}: {error}", REBUILD) from error
 
     def put(self, records: Iterable[FileRecord]) -> None:
         marks = ", ".join("?" * len(_COLUMNS))
-        self._db.executemany(f"REPLACE INTO files VALUES ({marks})", map(_row, records))  # noqa: S608 - only marks
+        with self._told():
+            self._db.executemany(f"REPLACE INTO files VALUES ({marks})", map(_row, records))  # noqa: S608 - only marks
 
     def remove(self, files: Iterable[str]) -> None:
-        self._db.executemany("DELETE FROM files WHERE file = ?", ([f] for f in files))
+        with self._told():
+            self._db.executemany("DELETE FROM files WHERE file = ?", ([f] for f in files))
 
     def close(self, *, commit: bool = False) -> None:
         if commit:
-            self._db.execute("COMMIT")
+            with self._told():
+                self._db.execute("COMMIT")
         self._db.close()
+
+    def _value(self, key: str) -> Any:
+        with self._told():
+            row = self._db.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
+            return json.loads(row[0]) if row else None
+
+    def _set_value(self, key: str, value: dict[str, Any]) -> None:
+        with self._told():
+            self._db.execute("REPLACE INTO meta VALUES (?, ?)", [key, json.dumps(value)])
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """SQLite's errors, and lines that hold what we never wrote, as ours."""
+        try:
+            yield
+        except (sqlite3.Error, ValueError) as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise DiskFull(f"no room for index ledger {self.path}", "free some disk") from error
+            raise IndexDamaged(f"index ledger {self.path}: {error}", REBUILD) from error
 
 
 def _row(record: FileRecord) -> list[object]:

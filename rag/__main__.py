@@ -1,0 +1,5 @@
+"""``python -m rag``: the command, where it is not on the PATH."""
+
+from rag.cli import main
+
+main()
