@@ -51,16 +51,11 @@ class Plan:
     def found(self) -> int:
         return len(self.read) + len(self.touch) + len(self.keep) + len(self.name)
 
-    def vanished_share(self, ledger: Sequence[FileRecord]) -> float:
-        """Share of the indexed files that are gone."""
-        indexed = sum(r.searchable for r in ledger)
-        return sum(r.searchable for r in self.remove) / indexed if indexed else 0.0
-
 
 def make_plan(
     roots: Sequence[str], ledger: Iterable[FileRecord], *, skip: Path, retry_failed: bool = False
 ) -> Plan:
-    """Compare the folders with the ledger. Reads the bytes of new and changed files, nothing else."""
+    """Compare the folders with the ledger. Reads the bytes of new and changed files alone."""
     known = {record.file: record for record in ledger}
     plan = Plan()
     fresh: list[Task] = []
@@ -98,12 +93,12 @@ def _decide(
     """Where a file goes whose content has to be looked at."""
     task = replace(task, content=sha256(task.found.path))
     former = task.former
-    if former and _settled(former, retry_failed) and former.content == task.content != "":
-        # A failed update keeps the content of the version that still answers, so the line of a
-        # failed file says nothing about the bytes that are there now.
-        if former.searchable or former.status == "empty":
-            plan.touch.append(replace(task, change="unchanged"))
-            return
+    # The line of a failed update keeps the content of the version that still answers: it says
+    # nothing about the bytes that are there now.
+    whole = former and (former.searchable or former.status == "empty")
+    if former and whole and former.content == task.content and _settled(former, retry_failed):
+        plan.touch.append(replace(task, change="unchanged"))
+        return
     if not former and gone_by_content.get(task.content):
         former = gone_by_content[task.content].pop(0)
         del gone[former.file]

@@ -11,12 +11,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from ingest.chunker import CHUNKER_VERSION, Chunker
+from ingest.discover import Found
 from ingest.plan import Plan, Task, make_plan
 from ingest.readers import Unreadable, read
 from rag.embedder import Embedder
-from rag.errors import ConfirmationNeeded, IndexMissing, UsageError
+from rag.errors import ConfirmationNeeded, IndexDamaged, IndexMismatch, IndexMissing, UsageError
 from rag.fingerprint import fingerprint_of, must_match
-from rag.records import HARMLESS, Chunk, Document, FileRecord
+from rag.records import HARMLESS, Chunk, Document, FileRecord, FileStatus
 from rag.settings import Settings
 from rag.store import open_writer
 from rag.store.base import FileWrite, IndexMeta, Vector, Writer, embedded_text
@@ -26,6 +27,12 @@ _EMBED_TOGETHER = 256
 
 #: A long run publishes what it has this often, so that it can be asked and a kill costs a minute.
 _CHECKPOINT_SECONDS = 60.0
+
+#: Statuses with which a former version stops answering.
+_ERASING = ("empty", "unsupported", "outside_folder")
+
+#: More than this share of the indexed files gone looks like a disk that is not mounted.
+_VANISHED = 0.5
 
 
 class Progress(Protocol):
@@ -90,45 +97,65 @@ def ingest(
 ) -> IngestReport:
     """Sync ``folder`` (or every folder the index knows) into the index the settings name.
 
-    Raises UsageError for a missing or foreign folder, IndexMismatch when the index was built with
-    another model or chunker, ConfirmationNeeded when more than half of the indexed files are gone.
+    Raises UsageError for a missing, empty or foreign folder, IndexMismatch when the index was
+    built with another model or chunker, ConfirmationNeeded when more than half of the indexed
+    files are gone. With ``reindex`` an index of other settings, or a damaged one, is replaced.
     """
     started = time.monotonic()
     _must_exist(folder)
     with closing(open_writer(settings)) as writer:
-        roots = _roots(folder, writer.meta(), add=add)
+        meta, ledger = _as_it_is(writer, spare=reindex and folder is not None)
+        roots = _roots(folder, meta, add=add)
         embedder = Embedder(settings)
         fingerprint = fingerprint_of(embedder, f"{CHUNKER_VERSION}-{settings.chunk_tokens}")
-        meta = writer.meta()
         if meta and not reindex:
             must_match(meta.fingerprint, fingerprint, settings)
-        ledger = writer.files()
-        fresh_build = reindex and meta is not None
         plan = make_plan(
             roots,
-            [] if fresh_build else ledger,
+            [] if reindex else ledger,
             skip=Path(settings.index),
             retry_failed=retry_failed,
         )
-        if not fresh_build and plan.vanished_share(ledger) > 0.5 and not (yes or dry_run):
-            gone = sum(r.searchable for r in plan.remove)
-            raise ConfirmationNeeded(
-                f"{gone} of {sum(r.searchable for r in ledger)} indexed files have vanished from "
-                f"{', '.join(roots)}",
-                "is the folder mounted? If they are meant to go: --yes",
-            )
+        _must_be_meant(plan, ledger, roots, new=meta is None, sure=yes or dry_run)
         report = IngestReport()
         if not dry_run:
-            if fresh_build:
+            if reindex:
                 writer.reset(IndexMeta(fingerprint, roots))
             elif meta is None or meta.roots != roots:
                 writer.set_meta(IndexMeta(fingerprint, roots))
             _Run(writer, embedder, settings, report, progress or _Silent()).carry_out(plan)
             writer.publish()
-        _count(plan, writer, report, dry_run=dry_run)
-        report.chunks = sum(r.chunks for r in writer.files())
+            ledger = writer.files()
+        _count(plan, ledger, report, dry_run=dry_run)
     report.seconds = time.monotonic() - started
     return report
+
+
+def _as_it_is(writer: Writer, *, spare: bool) -> tuple[IndexMeta | None, list[FileRecord]]:
+    """Meta and ledger of the index; with ``spare`` nothing of one that cannot be read, since it
+    is going to be replaced."""
+    try:
+        return writer.meta(), writer.files()
+    except (IndexDamaged, IndexMismatch):
+        if not spare:
+            raise
+        return None, []
+
+
+def _must_be_meant(
+    plan: Plan, ledger: list[FileRecord], roots: tuple[str, ...], *, new: bool, sure: bool
+) -> None:
+    """Stop before an index is made of nothing, or emptied because a disk is not mounted."""
+    folders = ", ".join(roots)
+    if new and not plan.found:
+        raise UsageError(f"folder {folders} holds no files", "give a folder of documents")
+    indexed = sum(r.searchable for r in ledger)
+    gone = indexed if not plan.found else sum(r.searchable for r in plan.remove)
+    if gone > indexed * _VANISHED and not sure:
+        raise ConfirmationNeeded(
+            f"{gone} of {indexed} indexed files have vanished from {folders}",
+            "is the folder mounted? If they are meant to go: --yes",
+        )
 
 
 def _must_exist(folder: str | Path | None) -> None:
@@ -203,8 +230,9 @@ class _Run:
 
     def _name(self, tasks: list[Task]) -> None:
         """Ledger lines of files that are not read, where they are not there already."""
-        lines = [(_named(t), t.former) for t in tasks]
-        self._writer.put([FileWrite(line) for line, former in lines if line != former])
+        changed = [line for task in tasks if (line := _named(task)) != task.former]
+        self._writer.put([FileWrite(line) for line in changed if not line.chunks])
+        self._writer.note([line for line in changed if line.chunks])
 
     def _take(self, task: Task) -> None:
         started = time.monotonic()
@@ -214,6 +242,8 @@ class _Run:
         except Unreadable as failure:
             self._fail(task, failure, time.monotonic() - started)
             return
+        if not _as_found(task.found):
+            task = replace(task, content="")  # changed meanwhile: the next run reads it again
         record = _record(task, document, chunks, time.monotonic() - started)
         if record.content in {r.record.content for r in self._ready}:
             self._write()  # a copy within the group: let the first one be embedded
@@ -221,24 +251,13 @@ class _Run:
 
     def _fail(self, task: Task, failure: Unreadable, seconds: float) -> None:
         self._progress.advance(task.found.bytes, 0)
-        former = task.former
-        if former and former.chunks and task.change != "renamed" and failure.status != "empty":
-            detail = f"{failure.detail} (its former version still answers)"
-            line = replace(
-                former,
-                bytes=task.found.bytes,
-                mtime_ns=task.found.mtime_ns,
-                status=failure.status,
-                detail=detail,
-                lost_pages=failure.pages,
-            )
+        line = _failed(task, failure.status, failure.detail, failure.pages, seconds)
+        if line.chunks:
             self._writer.note([line])
         else:
-            line = replace(
-                _line(task), status=failure.status, detail=failure.detail,
-                lost_pages=failure.pages, seconds=round(seconds, 3),
-            )  # fmt: skip
             self._writer.put([FileWrite(line)])
+        if task.change == "renamed" and task.former:
+            self._writer.remove([task.former.file])
         if line.status not in HARMLESS:
             self._progress.problem(_problem(line))
 
@@ -266,7 +285,7 @@ class _Run:
             self._published = time.monotonic()
 
     def _vectors(self) -> Vector:
-        """Vectors of all waiting chunks, in order; equal text of equal content is not embedded twice."""
+        """Vectors of all waiting chunks, in order; equal text of equal content is embedded once."""
         known: dict[str, Vector] = {}
         for ready in self._ready:
             if ready.record.content in self._stored:
@@ -288,6 +307,15 @@ class _Run:
         return vectors
 
 
+def _as_found(found: Found) -> bool:
+    """Whether the file is still the one that was listed."""
+    try:
+        now = found.path.stat()
+    except OSError:
+        return False
+    return (now.st_size, now.st_mtime_ns) == (found.bytes, found.mtime_ns)
+
+
 def _line(task: Task) -> FileRecord:
     """What is known of a file without reading it."""
     return FileRecord(
@@ -302,7 +330,30 @@ def _line(task: Task) -> FileRecord:
 
 def _named(task: Task) -> FileRecord:
     status, detail = task.found.problem or ("unsupported", "no reader for this kind of file")
-    return replace(_line(task), status=status, detail=detail)
+    return _failed(task, status, detail, (), 0.0)
+
+
+def _failed(
+    task: Task, status: FileStatus, detail: str, pages: tuple[int, ...], seconds: float
+) -> FileRecord:
+    """The line of a file that could not be read. Its former version stays and answers, unless the
+    file is known to hold no text now, to be none of ours, or to be a link that leads nowhere."""
+    former = task.former
+    ours = status not in _ERASING and (status != "vanished" or not task.found.problem)
+    line = replace(
+        _line(task), status=status, detail=detail, lost_pages=pages, seconds=round(seconds, 3)
+    )
+    if not former or not former.chunks or task.change == "renamed" or not ours:
+        return line
+    return replace(
+        former,
+        bytes=line.bytes,
+        # Bytes that nobody could read are tried again by the next run, whatever their date.
+        mtime_ns=line.mtime_ns if task.content else 0,
+        status=status,
+        detail=f"{detail} (its former version still answers)",
+        lost_pages=pages,
+    )
 
 
 def _touched(task: Task) -> FileRecord:
@@ -330,24 +381,22 @@ def _problem(record: FileRecord) -> Problem:
     return Problem(record.file, record.status, record.detail, record.lost_pages)
 
 
-def _count(plan: Plan, writer: Writer, report: IngestReport, *, dry_run: bool) -> None:
-    """Fill in the disjoint counters and the problems, old and new."""
-    lines = {} if dry_run else {r.file: r for r in writer.files()}
-    tasks = [*plan.read, *plan.touch, *plan.keep, *plan.name]
-    for task in tasks:
-        record = lines.get(task.file) or (_named(task) if task in plan.name else task.former)
-        status = record.status if record and not (dry_run and task in plan.read) else "indexed"
-        if status == "unsupported":
-            report.files["unsupported"] += 1
-        elif status == "partial":
-            report.files["partial"] += 1
-        elif status not in HARMLESS:
-            report.files["failed"] += 1
+def _count(plan: Plan, ledger: list[FileRecord], report: IngestReport, *, dry_run: bool) -> None:
+    """Fill in the disjoint counters, the chunks and the problems, old and new. A dry run has not
+    read the files that it would read, and takes them for readable."""
+    lines = {record.file: record for record in ledger}
+    report.chunks = sum(record.chunks for record in ledger)
+    if dry_run:
+        lines |= {t.file: _line(t) for t in plan.read} | {t.file: _named(t) for t in plan.name}
+    for task in (*plan.read, *plan.touch, *plan.keep, *plan.name):
+        record = lines[task.file]
+        if record.status in HARMLESS:
+            counter: str = "unsupported" if record.status == "unsupported" else task.change
         else:
-            report.files[task.change] += 1
-        if record and status not in HARMLESS:
+            counter = "partial" if record.status == "partial" else "failed"
             report.problems.append(_problem(record))
-    report.files["found"] = len(tasks)
+        report.files[counter] += 1
+    report.files["found"] = plan.found
     report.files["removed"] = len(plan.remove)
     report.problems.sort(key=lambda p: p.file)
 

@@ -75,6 +75,10 @@ def fence(number: int, text: str, *, file: str, page: int | None = None) -> str:
 
 
 def inert(text: str) -> str:
-    """Untrusted text that can open no fence, close none, and forge no citation marker."""
+    """Untrusted text that can open no fence, close none, and forge no citation marker.
+
+    Odd white space (no-break, thin, ideographic) becomes plain: it says nothing and costs tokens.
+    """
+    text = re.sub(r"[^\S\n]", " ", text)
     text = re.sub(r"<(?=\s*/?\s*passage)", "‹", text, flags=re.IGNORECASE)
     return re.sub(r"\[(\d[\d\s,]*)\]", r"(\1)", text)

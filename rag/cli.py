@@ -15,6 +15,7 @@ from rag.options import common_options, file_filter, print_json, run, say, setti
 from rag.records import Answer, Passage
 from rag.render import (
     LiveText,
+    author_line,
     coverage_line,
     evidence_lines,
     json_text,
@@ -182,7 +183,7 @@ class _Screen:
             click.echo(f"Refused: {one_line(answer.refusal_reason)}.")
         for notice in answer.notices:
             say(notice)
-        click.echo(coverage_line(answer.coverage))
+        click.echo(f"{author_line(answer)} {coverage_line(answer.coverage)}")
 
 
 def _must_be_savable(path: Path) -> None:

@@ -118,6 +118,14 @@ def _shortened(text: str, tail: str) -> str:
     return text if len(text) <= room else f"{text[: room - len(tail) - 2].rstrip()} …{tail}"
 
 
+def author_line(answer: Answer) -> str:
+    """Who wrote the answer: «Written by qwen3:4b-instruct (ollama).»"""
+    kind, model = answer.generator["kind"], one_line(answer.generator["model"] or "")
+    if kind == "none":
+        return "No model was asked."
+    return f"Written by {model} ({kind})." if model else "Quoted from the sources, no model."
+
+
 def coverage_line(coverage: Coverage) -> str:
     """«Searched 412 of 420 files; 8 unreadable (rag status --failed).»"""
     line = f"Searched {coverage.searched:,} of {coverage.files:,} files"

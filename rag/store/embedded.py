@@ -58,7 +58,7 @@ class EmbeddedReader:
             self._ledger = held.enter_context(closing(Ledger(folder / "ledger.db")))
             self._meta = _meta(self._ledger, index)
             self._counts = counts_of(self._ledger.files())
-            _check_sizes(folder / "shard", self._ledger, index)
+            _check_sizes(self._ledger, index)
             shard = held.enter_context(_writable(folder / "shard"))
             self._shard = held.enter_context(closing(_open(shard, index)))
             _check_counts(self._shard, self._counts, index)
@@ -207,8 +207,10 @@ class EmbeddedWriter:
                 return found
 
     def publish(self) -> None:
-        if self._ledger is None:
-            return  # nothing was written: the newest generation stands
+        if self._ledger is None:  # nothing was written: the newest generation stands, if it can
+            with contextlib.suppress(IndexMissing), _reading(self._index) as ledger:
+                _check_sizes(ledger, self._index)
+            return
         folder = self._generations.work / "shard"
         with _engine(self._index):
             self._shard.optimize()  # compacts and builds graphs where the thresholds above say so
@@ -250,7 +252,7 @@ class EmbeddedWriter:
             if known is None:
                 raise IndexMissing(f"no index at {self._index}", "set_meta() makes one")
             if (folder / "shard").exists():
-                _check_sizes(folder / "shard", ledger, self._index)
+                _check_sizes(ledger, self._index)
                 self._shard = _open(folder / "shard", self._index)
             else:
                 self._shard = _create(folder / "shard", known.fingerprint.dimension)
@@ -349,7 +351,7 @@ def _meta(ledger: Ledger, index: Path) -> IndexMeta:
     return meta
 
 
-def _check_sizes(folder: Path, ledger: Ledger, index: Path) -> None:
+def _check_sizes(ledger: Ledger, index: Path) -> None:
     """The engine opens silently without some of its files, or with half of one: compare.
 
     Of 171 damages (each file of a small shard removed, emptied, halved) the engine reported 48,
@@ -358,7 +360,7 @@ def _check_sizes(folder: Path, ledger: Ledger, index: Path) -> None:
     kept = ledger.shard_sizes()
     if not kept:
         raise IndexDamaged(f"index {index}: the list of its files is lost", REBUILD)
-    damaged = sorted(kept.items() - sizes(folder).items())
+    damaged = sorted(kept.items() - sizes(ledger.path.parent / "shard").items())
     if damaged:
         raise IndexDamaged(f"index {index}: {damaged[0][0]} is missing or was cut", REBUILD)
 
