@@ -20,6 +20,7 @@ from retrieval import index_of_texts, lines
 
 from ingest import ingest_folder
 from rag.embedder import Embedder
+from rag.gate import WORDS_ENOUGH, words_share
 from rag.generators.extractive import ExtractiveGenerator
 from rag.quotes import locate, same
 from rag.records import Passage, Prompt
@@ -36,10 +37,13 @@ GATES = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 class Asked:
     answerable: bool
     similarity: float
+    words: float  # largest share of the question's words in one passage
     right: bool  # a quote that overlaps a gold one
 
 
-def ask(settings: Settings, rows: list[Row], gold: Callable[[Row, Passage, str], bool]) -> Iterator[Asked]:
+def ask(
+    settings: Settings, rows: list[Row], gold: Callable[[Row, Passage, str], bool]
+) -> Iterator[Asked]:
     embedder = Embedder(settings)
     with closing(open_reader(settings)) as reader:
         retriever = Retriever(reader, embedder, settings)
@@ -50,7 +54,8 @@ def ask(settings: Settings, rows: list[Row], gold: Callable[[Row, Passage, str],
             prompt = Prompt(row["question"], tuple(passages), "", "", "", "", 0, 0)
             chosen = writer._choose(row["question"], prompt.passages)  # noqa: SLF001
             right = row["answerable"] and any(gold(row, c.passage, c.text) for c in chosen)
-            yield Asked(row["answerable"], best, right)
+            words = words_share(row["question"], passages)
+            yield Asked(row["answerable"], best, words, right)
 
 
 def overlaps(gold: str, quote: str) -> bool:
@@ -74,15 +79,17 @@ def table(name: str, asked: list[Asked]) -> None:
     yes = [a for a in asked if a.answerable]
     no = [a for a in asked if not a.answerable]
     right = sum(a.right for a in yes) / max(1, len(yes))
-    print(f"| {name} | {len(yes)} | {len(no)} | {right:.3f} |" + "".join(
-        f" {kept(yes, g)} / {kept(no, g, False)} |" for g in GATES
-    ), flush=True)
+    print(
+        f"| {name} | {len(yes)} | {len(no)} | {right:.3f} |"
+        + "".join(f" {kept(yes, g)} / {kept(no, g, False)} |" for g in GATES),
+        flush=True,
+    )
 
 
 def kept(asked: list[Asked], gate: float, above: bool = True) -> str:
     if not asked:
         return "–"
-    return f"{sum((a.similarity >= gate) == above for a in asked) / len(asked):.3f}"
+    return f"{sum((a.similarity >= gate or a.words >= WORDS_ENOUGH) == above for a in asked) / len(asked):.3f}"
 
 
 def main() -> None:
@@ -90,13 +97,20 @@ def main() -> None:
     parser.add_argument("shared", type=Path)
     parser.add_argument("work", type=Path)
     options = parser.parse_args()
-    print("| set | answerable | not | right quote | " + " | ".join(f"gate {g}" for g in GATES) + " |")
+    print(
+        "| set | answerable | not | right quote | " + " | ".join(f"gate {g}" for g in GATES) + " |"
+    )
     print("| --- |" * 1 + " --- |" * (3 + len(GATES)))
     samples = Settings(index=str(options.work / "samples"))
     ingest_folder(SAMPLES, index=samples.index)
     table("samples", list(ask(samples, lines(SAMPLES / "questions.jsonl"), gold_sample)))
     clapnq = Settings(index=str(options.work / "clapnq"))
-    table("CLAPNQ", list(ask(clapnq, lines(options.shared / "clapnq" / "questions.jsonl"), gold_clapnq)))
+    rows = lines(options.shared / "clapnq" / "passages.jsonl")
+    index_of_texts([(r["id"], r["title"], r["text"]) for r in rows], clapnq)
+    table(
+        "CLAPNQ",
+        list(ask(clapnq, lines(options.shared / "clapnq" / "questions.jsonl"), gold_clapnq)),
+    )
     squad = Settings(index=str(options.work / "squad"))
     folder = options.shared / "squad-mini"
     paragraphs = lines(folder / "passages.jsonl")

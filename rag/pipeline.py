@@ -103,7 +103,7 @@ class Pipeline:
         passages = self._retriever.gather(question, wanted, files)
         clock.mark("retrieve")
         watch.passages(passages)
-        if reason := too_weak(passages, self._embedder.identity, self.settings):
+        if reason := too_weak(question, passages, self._embedder.identity, self.settings):
             return self._refused(question, passages, reason, files, clock)
         generator, digest = self._choose_generator(watch)
         prompt = build_prompt(question, passages, self._template, generator)

@@ -91,14 +91,22 @@ IDENTITY = ModelIdentity("m", "unknown weights", 384, 256, "", "")
 
 def test_evidence_below_the_gate_is_refused_with_both_figures() -> None:
     weak = [replace(p, similarity=0.2) for p in passages(2)]
-    reason = too_weak(weak, IDENTITY, Settings(gate=0.4))
+    reason = too_weak("What?", weak, IDENTITY, Settings(gate=0.4))
     assert reason == "the closest passage is not close enough (similarity 0.20, gate 0.40)"
-    assert too_weak([*weak, *passages(1)], IDENTITY, Settings(gate=0.4)) is None
+    assert too_weak("What?", [*weak, *passages(1)], IDENTITY, Settings(gate=0.4)) is None
 
 
 def test_no_passage_is_always_too_weak_and_an_unknown_model_has_no_gate() -> None:
-    assert too_weak([], IDENTITY, Settings()) == "no passage matches the question"
-    assert too_weak([replace(passages(1)[0], similarity=0.01)], IDENTITY, Settings()) is None
+    assert too_weak("What?", [], IDENTITY, Settings()) == "no passage matches the question"
+    stray = [replace(passages(1)[0], similarity=0.01)]
+    assert too_weak("What?", stray, IDENTITY, Settings()) is None
+
+
+def test_a_passage_with_the_question_s_own_words_passes_whatever_its_cosine() -> None:
+    fence = replace(passages(1)[0], text="The Global 5000 struck a fence.", similarity=0.2)
+    gate = Settings(gate=0.4)
+    assert too_weak("Where did the Global 5000 strike a fence?", [fence], IDENTITY, gate) is None
+    assert too_weak("Where did the Global 7500 hit a deer?", [fence], IDENTITY, gate)
 
 
 # ------------------------------------------------------------------ quoting

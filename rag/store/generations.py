@@ -211,15 +211,16 @@ def _lock(path: Path, kind: portalocker.LockFlags) -> IO[bytes] | None:
 def sizes(folder: Path) -> dict[str, int]:
     """File → size, for every file the engine keeps in ``folder``.
 
-    Of the engine's own configuration, which each opening writes anew and checks, only the name
-    counts: its size is given as 0.
+    Of the engine's own configuration, which each opening reads and writes anew, only that it is
+    there counts: its size is given as 1, empty as 0.
     """
     found = {}
     for path, files in _walk(folder):
         for name in files:
             file = path / name
-            size = 0 if file.suffix == ".json" else file.stat().st_size
-            found[file.relative_to(folder).as_posix()] = size
+            size = file.stat().st_size
+            short = min(size, 1) if file.suffix == ".json" else size
+            found[file.relative_to(folder).as_posix()] = short
     return found
 
 

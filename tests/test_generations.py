@@ -1,0 +1,555 @@
+"""Readers beside a writer, kills, locks and damage: the embedded index as processes meet it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ingest import ingest_folder
+from rag.errors import DiskFull, IndexDamaged, IndexLocked, IndexMissing, UsageError
+from rag.records import Chunk, FileRecord
+from rag.store import generations as generations_module
+from rag.store.base import FileWrite, Fingerprint, IndexMeta, chunk_id
+from rag.store.embedded import EmbeddedReader, EmbeddedWriter
+from rag.store.generations import Generations, copy_sparse, sizes
+from rag.words import query_words
+
+FINGERPRINT = Fingerprint("tiny", "0" * 64, 8, "", "", "test", "test")
+META = IndexMeta(FINGERPRINT, ("/docs",))
+TIMEOUT = 120  # seconds; only a hang takes that long
+
+
+def write(file: str, version: int, chunks: int = 4) -> FileWrite:
+    """A file whose every chunk says which version it is of."""
+    texts = [f"version {version} of {file}, part {n}\n" for n in range(chunks)]
+    made = [Chunk(n, 0, n * 40, text, None, "", f"{file}\n") for n, text in enumerate(texts)]
+    record = FileRecord(
+        file=file, root="/docs", bytes=1, mtime_ns=version, content=f"{file} {version}",
+        status="indexed", chunks=chunks,
+    )  # fmt: skip
+    vectors = np.random.default_rng(version).normal(size=(chunks, 8)).astype(np.float32)
+    return FileWrite(record, tuple(made), vectors)
+
+
+def fill(index: Path, *items: FileWrite) -> None:
+    with closing(EmbeddedWriter(index)) as writer:
+        if writer.meta() is None:
+            writer.set_meta(META)
+        writer.put(items)
+        writer.publish()
+
+
+def versions(reader: EmbeddedReader) -> dict[str, set[str]]:
+    """File → the versions its searchable chunks are of; fails when a file has too few of them."""
+    found = reader.by_words(query_words("version"), limit=500, files=None)
+    seen: dict[str, set[str]] = {}
+    counted: dict[str, int] = {}
+    for chunk in reader.chunks([c.id for c in found]):
+        for version in re.findall(r"version (\d+)", chunk.text):
+            seen.setdefault(chunk.file, set()).add(version)
+        counted[chunk.file] = counted.get(chunk.file, 0) + 1
+    assert counted == {r.file: r.chunks for r in reader.files() if r.chunks}
+    return seen
+
+
+def state(index: Path) -> list[tuple[str, str, str]]:
+    """(content, chunk id, text) of everything stored."""
+    with closing(EmbeddedReader(index)) as reader:
+        fingerprint = reader.meta().fingerprint
+        lines = {
+            chunk_id(r.file, r.content, n, fingerprint): r.content
+            for r in reader.files()
+            for n in range(r.chunks)
+        }
+        stored = reader.chunks(list(lines))
+        assert len(stored) == reader.counts().chunks
+        return sorted((lines[c.chunk_id], c.chunk_id, c.text) for c in stored)
+
+
+def numbered(index: Path) -> list[str]:
+    """The generations on disk."""
+    return sorted(p.name for p in (index / "generations").iterdir())
+
+
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[str]]]:
+    """Processes to end when the test ends, however it ends."""
+    started: list[subprocess.Popen[str]] = []
+    yield started
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def start(
+    started: list[subprocess.Popen[str]], code: str, *arguments: object
+) -> subprocess.Popen[str]:
+    here = str(Path(__file__).parent)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": here},
+    )
+    started.append(process)
+    return process
+
+
+def result(process: subprocess.Popen[str]) -> dict[str, object]:
+    """The JSON a process printed at its end; its error output where it failed."""
+    out, err = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 0, err
+    return json.loads(out.splitlines()[-1])
+
+
+# ------------------------------------------------------------------ readers beside a writer
+
+#: Opens the index again and again, like one `rag ask` after the other, until «stop» appears.
+ASKING = """
+import json, sys
+from contextlib import closing
+from pathlib import Path
+from rag.store.embedded import EmbeddedReader
+from test_generations import versions
+index, stop, files = Path(sys.argv[1]), Path(sys.argv[2]), set(sys.argv[3].split(","))
+opened, seen = 0, set()
+while not stop.exists():
+    with closing(EmbeddedReader(index)) as reader:
+        found = versions(reader)
+    assert set(found) == files, f"a file is absent: {found}"
+    assert all(len(v) == 1 for v in found.values()), f"versions are mixed: {found}"
+    opened += 1
+    seen.update(*found.values())
+print(json.dumps({"opened": opened, "seen": sorted(seen)}))
+"""
+
+#: Opens the index once and asks it again and again, like a notebook.
+NOTEBOOK = """
+import json, sys
+from contextlib import closing
+from pathlib import Path
+from rag.store.embedded import EmbeddedReader
+from test_generations import versions
+index, stop = Path(sys.argv[1]), Path(sys.argv[2])
+asked = 0
+with closing(EmbeddedReader(index)) as reader:
+    first = versions(reader)
+    print("open", flush=True)
+    while not stop.exists():
+        assert versions(reader) == first, "an open reader saw a change"
+        asked += 1
+print(json.dumps({"asked": asked, "seen": sorted({v for f in first.values() for v in f})}))
+"""
+
+#: Changes both files and syncs the folder, again and again.
+INGESTING = """
+import json, sys
+from pathlib import Path
+from ingest import ingest_folder
+from test_generations import put_version
+folder, index, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+for version in range(2, 2 + rounds):
+    put_version(folder, version)
+    report = ingest_folder(folder, index=index, chunk_tokens=32)
+    assert (report.files["updated"], report.chunks) == (2, 8), report
+print(json.dumps({"rounds": rounds}))
+"""
+
+
+def put_version(folder: Path, version: int) -> None:
+    """Two documents of four chunks; each says which version it is of."""
+    for name in ("apples.md", "pears.txt"):
+        text = "\n\n".join(
+            f"This is version {version}, part {part}: orchards, harvests, weather and fruit."
+            for part in range(4)
+        )
+        (folder / name).write_text(text + "\n", encoding="utf-8")
+
+
+def test_readers_and_an_ingest_never_disturb_each_other(
+    tmp_path: Path, processes: list[subprocess.Popen[str]]
+) -> None:
+    """Two asking processes and an open notebook see whole versions all through seven updates."""
+    folder, index, stop = tmp_path / "docs", tmp_path / "index", tmp_path / "stop"
+    folder.mkdir()
+    put_version(folder, 1)
+    ingest_folder(folder, index=str(index), chunk_tokens=32)
+    notebook = start(processes, NOTEBOOK, index, stop)
+    assert notebook.stdout is not None
+    assert notebook.stdout.readline() == "open\n"
+    asking = [start(processes, ASKING, index, stop, "apples.md,pears.txt") for _ in range(2)]
+
+    ingesting = start(processes, INGESTING, folder, index, 7)
+    assert result(ingesting) == {"rounds": 7}
+    time.sleep(0.5)  # let them ask the last version, too
+    assert "1" in numbered(index), "the notebook's generation went while it was open"
+    stop.touch()
+
+    answers = [result(process) for process in asking]
+    assert all(a["opened"] > 1 for a in answers)
+    assert all("8" in a["seen"] for a in answers)
+    assert result(notebook)["seen"] == ["1"]
+    # With every reader gone, the next run leaves the current generation alone.
+    ingest_folder(folder, index=str(index), chunk_tokens=32)
+    assert numbered(index) == [str(Generations(index).current())]
+
+
+def test_a_generation_stays_while_it_is_read_and_goes_afterwards(tmp_path: Path) -> None:
+    """Old generations are kept for their readers, and removed by the next run without them."""
+    fill(tmp_path, write("a.txt", 1))
+    first = EmbeddedReader(tmp_path)
+    fill(tmp_path, write("a.txt", 2))
+    second = EmbeddedReader(tmp_path)
+    fill(tmp_path, write("a.txt", 3))
+    assert numbered(tmp_path) == ["1", "2", "3"]
+    assert (versions(first), versions(second)) == ({"a.txt": {"1"}}, {"a.txt": {"2"}})
+    first.close()
+    EmbeddedWriter(tmp_path).close()  # a run that finds nothing to do
+    assert numbered(tmp_path) == ["2", "3"]
+    second.close()
+    fill(tmp_path, write("a.txt", 4))
+    assert numbered(tmp_path) == ["4"]
+
+
+def test_reading_changes_no_file_of_a_generation(tmp_path: Path) -> None:
+    """Published files keep their bytes, opened and asked as often as one likes; the engine's
+    configuration, which it writes anew, keeps its place."""
+
+    def content() -> dict[str, bytes]:
+        data = [f for f in files if not f.endswith(".json")]
+        return {f: (tmp_path / "generations/1" / f).read_bytes() for f in data}
+
+    fill(tmp_path, *[write(f"{n}.txt", 1) for n in range(9)])
+    files = list(sizes(tmp_path / "generations/1"))
+    before = content()
+    for _ in range(3):
+        with closing(EmbeddedReader(tmp_path)) as reader:
+            assert len(versions(reader)) == 9
+    assert content() == before
+    assert list(sizes(tmp_path / "generations/1")) == files
+
+
+def test_a_small_index_is_small_on_disk_after_many_updates(tmp_path: Path) -> None:
+    """Private copies leave out the holes of the engine's files."""
+    for version in range(1, 4):
+        fill(tmp_path, write("a.txt", version))
+    used = sum(p.stat().st_blocks * 512 for p in tmp_path.rglob("*") if p.is_file())
+    assert used < 5_000_000
+
+
+def test_a_copy_equals_its_original(tmp_path: Path) -> None:
+    """Holes, data between them, empty files and folders within come out as they went in."""
+    source = tmp_path / "source"
+    (source / "deep").mkdir(parents=True)
+    with (source / "deep" / "holes").open("wb") as stream:
+        stream.write(b"start")
+        stream.seek(3_000_000)
+        stream.write(b"middle" * 700_000)
+        stream.truncate(20_000_000)
+    (source / "empty").touch()
+    (source / "all hole").touch()
+    os.truncate(source / "all hole", 1_000_000)
+    (source / ".atomicwriteX").mkdir()
+    copy_sparse(source, tmp_path / "target")
+    for name in ("deep/holes", "empty", "all hole"):
+        assert (tmp_path / "target" / name).read_bytes() == (source / name).read_bytes()
+    assert not (tmp_path / "target" / ".atomicwriteX").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_index_that_may_not_be_written_can_be_read(tmp_path: Path) -> None:
+    """A read-only index answers, says so when it is to be changed, and stays as it was."""
+    fill(tmp_path, write("a.txt", 1))
+    places = [tmp_path, *tmp_path.rglob("*")]
+    for place in places:
+        place.chmod(0o555 if place.is_dir() else 0o444)
+    try:
+        with closing(EmbeddedReader(tmp_path)) as reader:
+            assert versions(reader) == {"a.txt": {"1"}}
+        with pytest.raises(UsageError, match="cannot be written"):
+            EmbeddedWriter(tmp_path)
+    finally:
+        for place in places:
+            place.chmod(0o755)
+
+
+# ------------------------------------------------------------------ kills
+
+#: Puts version 2 of a.txt and b.txt and is killed when it comes to the point named.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from rag.store.embedded import EmbeddedWriter
+from rag.store.generations import Generations
+from test_generations import META, write
+index, point = Path(sys.argv[1]), sys.argv[2]
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+def die_at_the_switch(self, number, do=Generations._point_to):
+    die() if number else do(self, number)
+writer = EmbeddedWriter(index)
+if writer.meta() is None:
+    writer.set_meta(META)
+if point == "after the copy":
+    writer.put = die
+if point == "before publishing":
+    writer.publish = die
+if point == "before the switch":
+    Generations._point_to = die_at_the_switch
+if point == "after the switch":
+    Generations.sweep = die
+writer.put([write("a.txt", 2), write("b.txt", 2)])
+writer.publish()
+"""
+POINTS = ["after the copy", "before publishing", "before the switch", "after the switch"]
+
+
+@pytest.mark.parametrize("existing", [True, False], ids=["an update", "the first run"])
+@pytest.mark.parametrize("point", POINTS)
+def test_a_killed_writer_leaves_what_was_published_and_the_next_run_works(
+    tmp_path: Path, processes: list[subprocess.Popen[str]], point: str, existing: bool
+) -> None:
+    """SIGKILL leaves the old state or the new one; the next run ends like an undisturbed one."""
+    index = tmp_path / "index"
+    if existing:
+        fill(index, write("a.txt", 1), write("b.txt", 1))
+    killed = start(processes, KILLED, index, point)
+    killed.wait(TIMEOUT)
+    assert killed.returncode == -signal.SIGKILL
+
+    if point == "after the switch":
+        expected = {"a.txt": {"2"}, "b.txt": {"2"}}
+    else:
+        expected = {"a.txt": {"1"}, "b.txt": {"1"}} if existing else None
+    if expected:
+        with closing(EmbeddedReader(index)) as reader:
+            assert versions(reader) == expected
+    else:
+        with pytest.raises(IndexMissing):
+            EmbeddedReader(index)
+
+    fill(index, write("a.txt", 2), write("b.txt", 2))
+    fill(tmp_path / "undisturbed", write("a.txt", 2), write("b.txt", 2))
+    assert state(index) == state(tmp_path / "undisturbed")
+    assert numbered(index) == [str(Generations(index).current())]
+
+
+def test_a_killed_ingest_run_again_gives_the_same_index(
+    tmp_path: Path, processes: list[subprocess.Popen[str]]
+) -> None:
+    """`rag ingest` killed while it works, then run again, ends like an undisturbed run."""
+    folder, index = tmp_path / "docs", tmp_path / "index"
+    folder.mkdir()
+    for number in range(40):
+        text = "\n\n".join(f"Paragraph {n} of report {number}." * 12 for n in range(5))
+        (folder / f"{number}.txt").write_text(text)
+    command = "from rag.cli import main; main()"
+    killed = start(processes, command, "ingest", folder, "--index", index)
+    deadline = time.monotonic() + TIMEOUT
+    while not (index / "generations" / "work" / "shard").exists():
+        assert time.monotonic() < deadline
+        assert killed.poll() is None, "the ingest was over before it could be killed"
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait(TIMEOUT)
+    with pytest.raises(IndexMissing):
+        EmbeddedReader(index)
+
+    ingest_folder(folder, index=str(index))
+    ingest_folder(folder, index=str(tmp_path / "undisturbed"))
+    assert state(index) == state(tmp_path / "undisturbed")
+    assert numbered(index) == ["1"]
+
+
+def test_work_that_a_killed_run_left_goes_with_a_run_that_has_nothing_to_do(
+    tmp_path: Path,
+) -> None:
+    """Leftovers do not wait for the next change."""
+    fill(tmp_path, write("a.txt", 1))
+    shutil.copytree(tmp_path / "generations/1", tmp_path / "generations/work")
+    (tmp_path / "generations/9").mkdir()  # of a sweep that was killed
+    with closing(EmbeddedWriter(tmp_path)) as writer:
+        writer.publish()
+    assert numbered(tmp_path) == ["1"]
+    assert Generations(tmp_path).current() == 1
+
+
+# ------------------------------------------------------------------ one writer
+
+
+def test_the_second_writer_is_told_at_once_who_the_first_one_is(tmp_path: Path) -> None:
+    """`rag ingest` beside a running one exits 11 naming the process, and asking goes on."""
+    folder, index = tmp_path / "docs", tmp_path / "index"
+    folder.mkdir()
+    (folder / "a.txt").write_text("apples")
+    fill(index, write("a.txt", 1))
+    with closing(EmbeddedWriter(index)) as writer:
+        writer.put([write("a.txt", 2)])
+        with pytest.raises(IndexLocked, match=f"process {os.getpid()} on "):
+            EmbeddedWriter(index)
+        command = [sys.executable, "-c", "from rag.cli import main; main()"]
+        second = subprocess.run(
+            [*command, "ingest", str(folder), "--index", str(index)],
+            capture_output=True, text=True, timeout=TIMEOUT, check=False,
+        )  # fmt: skip
+        assert second.returncode == 11
+        assert f"process {os.getpid()} on " in second.stderr
+        assert second.stderr.count("\n") == 1
+        with closing(EmbeddedReader(index)) as reader:
+            assert versions(reader) == {"a.txt": {"1"}}
+    EmbeddedWriter(index).close()
+
+
+def test_a_writer_that_makes_no_index_leaves_nothing(tmp_path: Path) -> None:
+    """A run that fails before it stores anything leaves no folder behind, and blocks nobody."""
+    index = tmp_path / "index"
+    with closing(EmbeddedWriter(index)):
+        assert index.exists()
+    assert not index.exists()
+    with closing(EmbeddedWriter(index)) as writer, suppress(RuntimeError):
+        writer.set_meta(META)
+        raise RuntimeError("on the way")
+    assert not index.exists()
+    with pytest.raises(IndexMissing):
+        EmbeddedReader(index)
+
+
+def test_a_lock_on_a_file_that_was_removed_holds_nobody_off(tmp_path: Path) -> None:
+    """A writer that took the lock while another tidied it away takes it once more."""
+    index = tmp_path / "index"
+    original = generations_module._lock
+    taken: list[Path] = []
+
+    def lock_after_the_file_went(path: Path, kind: object) -> object:
+        held = original(path, kind)
+        if not taken:
+            path.unlink()
+        taken.append(path)
+        return held
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generations_module, "_lock", lock_after_the_file_went)
+        held = Generations(index).lock_for_writing()
+    assert len(taken) == 2
+    with pytest.raises(IndexLocked):
+        EmbeddedWriter(index)
+    held.close()
+
+
+def test_a_folder_that_cannot_hold_an_index_is_a_usage_error(tmp_path: Path) -> None:
+    """A file in the place of the index is named, and nothing is there to be read."""
+    (tmp_path / "file").write_text("no index")
+    with pytest.raises(UsageError, match="--index"):
+        EmbeddedWriter(tmp_path / "file")
+    with pytest.raises(IndexMissing):
+        EmbeddedReader(tmp_path / "file")
+
+
+def test_a_disk_without_room_stops_a_writer_before_it_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DiskFull comes before the private copy is begun, and the index stays as it was."""
+    fill(tmp_path, write("a.txt", 1))
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
+    with (
+        closing(EmbeddedWriter(tmp_path)) as writer,
+        pytest.raises(DiskFull, match="1 MB free"),
+    ):
+        writer.put([write("a.txt", 2)])
+    assert numbered(tmp_path) == ["1"]
+    with closing(EmbeddedReader(tmp_path)) as reader:
+        assert versions(reader) == {"a.txt": {"1"}}
+
+
+# ------------------------------------------------------------------ damage
+
+
+def _emptied(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def _halved(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def _garbled(path: Path) -> None:
+    path.write_bytes(b"\xff" * max(1, path.stat().st_size))
+
+
+SEGMENT = "generations/1/shard/segments/*"
+DAMAGES = [
+    pytest.param("CURRENT", Path.unlink, id="CURRENT lost"),
+    pytest.param("CURRENT", _emptied, id="CURRENT emptied"),
+    pytest.param("CURRENT", _garbled, id="CURRENT garbled"),
+    pytest.param("generations/1", shutil.rmtree, id="the generation removed"),
+    pytest.param("generations/1/lease", Path.unlink, id="the lease removed"),
+    pytest.param("generations/1/ledger.db", Path.unlink, id="the ledger removed"),
+    pytest.param("generations/1/ledger.db", _emptied, id="the ledger emptied"),
+    pytest.param("generations/1/ledger.db", _halved, id="the ledger cut"),
+    pytest.param("generations/1/ledger.db", _garbled, id="the ledger garbled"),
+    pytest.param("generations/1/shard", shutil.rmtree, id="the shard removed"),
+    pytest.param(SEGMENT, shutil.rmtree, id="a segment removed"),
+    pytest.param(f"{SEGMENT}/segment.json", _emptied, id="a segment's description emptied"),
+    pytest.param(f"{SEGMENT}/vector_storage-dense/vectors/chunk_0.mmap", _halved, id="vectors cut"),
+    pytest.param(f"{SEGMENT}/vector_storage-dense/vectors/status.dat", Path.unlink,
+                 id="vectors without their status"),
+    pytest.param(f"{SEGMENT}/vector_storage-words/store/page_0.dat", _emptied, id="words emptied"),
+    pytest.param(f"{SEGMENT}/payload_storage/page_0.dat", Path.unlink, id="payload removed"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with «docs» and the «index» of it, to be copied."""
+    place = tmp_path_factory.mktemp("whole")
+    (place / "docs").mkdir()
+    (place / "docs" / "a.txt").write_text("Apples cost 3 euros.")
+    ingest_folder(place / "docs", index=str(place / "index"))
+    return place
+
+
+@pytest.mark.parametrize(("target", "damage"), DAMAGES)
+def test_damage_is_told_with_its_remedy_which_mends_it(
+    whole: Path, tmp_path: Path, target: str, damage: object
+) -> None:
+    """Asking and syncing a damaged index end with 17 and the command that builds it again."""
+    index = tmp_path / "index"
+    copy_sparse(whole / "index", index)
+    (path,) = index.glob(target)
+    damage(path)
+    with pytest.raises(IndexDamaged, match="--reindex") as told:
+        EmbeddedReader(index)
+    assert str(index) in str(told.value)
+    with pytest.raises(IndexDamaged, match="--reindex"):  # also with nothing to do
+        ingest_folder(whole / "docs", index=str(index))
+
+    report = ingest_folder(whole / "docs", index=str(index), reindex=True)
+    assert report.files["new"] == report.files["found"] == 1
+    with closing(EmbeddedReader(index)) as reader:
+        (found,) = reader.by_words(query_words("apples"), limit=9, files=None)
+        assert [c.text for c in reader.chunks([found.id])] == ["Apples cost 3 euros."]
+    assert numbered(index) == [str(Generations(index).current())]
+
+
+def test_content_the_engine_cannot_make_sense_of_is_damage(whole: Path, tmp_path: Path) -> None:
+    """The engine's own failures, panics included, come out as IndexDamaged."""
+    copy_sparse(whole / "index", tmp_path / "index")
+    (page,) = (tmp_path / "index").glob(f"{SEGMENT}/payload_storage/page_0.dat")
+    _garbled(page)
+    with closing(EmbeddedReader(tmp_path / "index")) as reader:
+        with pytest.raises(IndexDamaged, match="--reindex"):
+            reader.by_words(query_words("apples"), limit=9, files=None)
