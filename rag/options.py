@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from rag.errors import EXIT_INTERRUPTED, EXIT_OK, DiskFull, RagError, UsageError
-from rag.render import json_text, one_line
+from rag.render import json_text, one_line, plain
 from rag.settings import Settings, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -135,7 +135,7 @@ def _fail(text: str, code: int, kept: dict[str, Any]) -> int:
         details = traceback.format_exc()
         for secret in kept.get("secrets", ()):
             details = details.replace(secret, "•••")
-        click.echo(details, err=True)
+        click.echo(plain(details), err=True)
     click.echo(f"rag: {one_line(text)}", err=True)
     return code
 

