@@ -175,6 +175,8 @@ def _roots(folder: str | Path | None, meta: IndexMeta | None, *, add: bool) -> t
             _must_exist(root)
         return known
     wanted = str(Path(folder).resolve())
+    if wanted.encode(errors="replace").decode() != wanted:
+        raise UsageError(f"folder {wanted!a} has a name that is not UTF-8", "rename it")
     if not known or wanted in known:
         return known or (wanted,)
     if not add:
@@ -182,6 +184,12 @@ def _roots(folder: str | Path | None, meta: IndexMeta | None, *, add: bool) -> t
             f"this index belongs to {', '.join(known)}, not to {wanted}",
             "add the folder with --add, or give it another --index",
         )
+    for root in known:
+        if Path(wanted).is_relative_to(root) or Path(root).is_relative_to(wanted):
+            raise UsageError(
+                f"folder {wanted} overlaps with {root}: files would be in the index twice",
+                "give it an index of its own",
+            )
     return (*known, wanted)
 
 

@@ -8,7 +8,7 @@ ONNX Runtime starts in a quarter of the time, which is what a single question pa
 
 from __future__ import annotations
 
-import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ def onnx_runtime(model: Path) -> Run:
     """A session that is quick to start: one question costs 10–15 ms."""
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()  # Windows builds report by default
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     try:
@@ -48,10 +49,8 @@ def onnx_runtime(model: Path) -> Run:
 
 def openvino_runtime(model: Path) -> Run | None:
     """The quickest runtime for many texts, in bf16 where the processor has it; None if absent."""
-    os.environ.setdefault("OPENVINO_TELEMETRY_OPT_OUT", "1")
-    try:
-        import openvino
-    except ImportError:
+    openvino = _openvino()
+    if openvino is None:
         return None
     core = openvino.Core()
     has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -69,3 +68,24 @@ def openvino_runtime(model: Path) -> Run | None:
         return np.array(compiled({"input_ids": ids, "attention_mask": mask})[0], dtype=np.float32)
 
     return run
+
+
+def _openvino() -> Any:
+    """The package without its telemetry, None where it is not installed.
+
+    Importing openvino writes a client id into the home folder and reports the import to an
+    analytics service, unless the package ``openvino_telemetry`` cannot be imported: it then uses a
+    stub of its own. So that package is hidden while openvino is imported.
+    """
+    telemetry = "openvino_telemetry"
+    hidden = telemetry not in sys.modules
+    if hidden:
+        sys.modules[telemetry] = None  # type: ignore[assignment] # Python's way to say «not there»
+    try:
+        import openvino
+    except ImportError:
+        return None
+    finally:
+        if hidden:
+            del sys.modules[telemetry]
+    return openvino

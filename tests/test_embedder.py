@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -117,3 +120,18 @@ def test_describe_tells_what_doctor_shows_without_loading() -> None:
     assert told["name"] == "all-MiniLM-L6-v2"
     assert told["prepared"] is True
     assert (told["dimension"], told["limit"]) == (384, 256)
+
+
+def test_embedding_a_folder_reports_to_nobody(tmp_path: Path) -> None:
+    """openvino's own telemetry writes an id into the home folder and sends it; ours must not."""
+    code = (
+        "import sys\n"
+        "from rag.embedder import Embedder\n"
+        "from rag.settings import Settings\n"
+        f"Embedder(Settings(cache_dir={str(prepare(Settings()).parents[1])!r})).embed_passages(['x'])\n"
+        "assert 'openvino' in sys.modules\n"
+        "assert not [m for m in sys.modules if m.startswith('openvino_telemetry')]\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "CI"} | {"HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=120)
+    assert list(tmp_path.iterdir()) == []

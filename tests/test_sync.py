@@ -497,6 +497,31 @@ def test_another_folder_needs_add_and_the_first_one_is_embedded_no_second_time(
     assert counted(place.sync(place.docs)) == {"found": 2, "updated": 1, "unchanged": 1}
 
 
+def test_a_folder_within_a_known_one_cannot_be_added(place: Place) -> None:
+    """Its files would be in the index twice."""
+    (place.docs / "sub").mkdir()
+    place.put(a__txt=PEARS)
+    place.sync()
+    for overlapping in (place.docs / "sub", place.docs.parent):
+        with pytest.raises(UsageError, match="overlaps"):
+            place.sync(overlapping, add=True)
+
+
+def test_a_folder_whose_name_is_no_text_is_refused(place: Place) -> None:
+    """Bytes that are not UTF-8 cannot be kept as the name of a folder; files may have them."""
+    odd = Path(os.fsdecode(os.fsencode(place.docs) + b"\xff"))
+    try:
+        odd.mkdir()
+        (odd / "a.txt").write_text(PEARS)
+        Path(os.fsdecode(os.fsencode(place.docs) + b"/n\xff.txt")).write_text(PLUMS)
+    except OSError:
+        pytest.skip("this file system takes text alone")
+    with pytest.raises(UsageError, match="rename it"):
+        place.sync(odd)
+    place.sync()
+    assert place.texts() == {r"n\xff.txt": PLUMS}
+
+
 def test_when_most_files_have_vanished_the_run_asks(place: Place) -> None:
     """More than half of the indexed files gone looks like a disk that is not mounted."""
     place.put(a__txt=PEARS, b__txt=PLUMS, c__md=APPLES)
