@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ingest.sync import IngestReport
+    from ingest.report import IngestReport
 
 __all__ = ["ingest_folder"]
 

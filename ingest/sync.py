@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 
 from ingest.chunker import CHUNKER_VERSION, Chunker
 from ingest.discover import Found
+from ingest.lines import failed_line, known_line, named_line, read_line, touched_line
 from ingest.plan import Plan, Task, make_plan
 from ingest.readers import Unreadable, read
+from ingest.report import IngestReport, Problem, Progress, Silent
 from rag.embedder import Embedder
 from rag.errors import ConfirmationNeeded, IndexDamaged, IndexMismatch, IndexMissing, UsageError
 from rag.fingerprint import fingerprint_of, must_match
-from rag.records import HARMLESS, Chunk, Document, FileRecord, FileStatus
+from rag.records import HARMLESS, Chunk, FileRecord
 from rag.settings import Settings
 from rag.store import open_writer
 from rag.store.base import FileWrite, IndexMeta, Vector, Writer, embedded_text
@@ -28,60 +29,8 @@ _EMBED_TOGETHER = 256
 #: A long run publishes what it has this often, so that it can be asked and a kill costs a minute.
 _CHECKPOINT_SECONDS = 60.0
 
-#: Statuses with which a former version stops answering.
-_ERASING = ("empty", "unsupported", "outside_folder")
-
 #: More than this share of the indexed files gone looks like a disk that is not mounted.
 _VANISHED = 0.5
-
-
-class Progress(Protocol):
-    """Hears how an ingest goes."""
-
-    def start(self, files: int, total_bytes: int) -> None: ...
-    def file(self, name: str) -> None: ...
-    def advance(self, done_bytes: float, chunks: int) -> None: ...
-    def problem(self, problem: Problem) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A file that is not in the index as a whole."""
-
-    file: str
-    status: str
-    detail: str
-    pages: tuple[int, ...] = ()
-
-
-@dataclass(slots=True)
-class IngestReport:
-    """What an ingest did; ``files`` holds the counters of the interface, disjoint."""
-
-    files: dict[str, int] = field(
-        default_factory=lambda: dict.fromkeys(
-            ("found", "new", "updated", "renamed", "unchanged", "partial", "failed", "unsupported",
-             "removed"), 0)
-    )  # fmt: skip
-    chunks: int = 0
-    embedded: int = 0
-    seconds: float = 0.0
-    problems: list[Problem] = field(default_factory=list)
-
-    @property
-    def exit_code(self) -> int:
-        """3 when any file is not in the index as a whole, apart from unsupported ones."""
-        return 3 if self.files["failed"] or self.files["partial"] else 0
-
-    def to_dict(self) -> dict[str, Any]:
-        problems = [{**asdict(p), "pages": list(p.pages)} for p in self.problems]
-        return {
-            "files": dict(self.files),
-            "chunks": self.chunks,
-            "embedded": self.embedded,
-            "seconds": round(self.seconds, 3),
-            "problems": problems,
-        }
 
 
 def ingest(
@@ -123,7 +72,7 @@ def ingest(
                 writer.reset(IndexMeta(fingerprint, roots))
             elif meta is None or meta.roots != roots:
                 writer.set_meta(IndexMeta(fingerprint, roots))
-            _Run(writer, embedder, settings, report, progress or _Silent()).carry_out(plan)
+            _Run(writer, embedder, settings, report, progress or Silent()).carry_out(plan)
             writer.publish()
             ledger = writer.files()
         _count(plan, ledger, report, dry_run=dry_run)
@@ -227,7 +176,7 @@ class _Run:
     def carry_out(self, plan: Plan) -> None:
         self._progress.start(len(plan.read), sum(t.found.bytes for t in plan.read))
         self._name(plan.name)
-        self._writer.note([_touched(t) for t in plan.touch])
+        self._writer.note([touched_line(t) for t in plan.touch])
         for task in plan.read:
             self._progress.file(task.file)
             self._take(task)
@@ -238,7 +187,7 @@ class _Run:
 
     def _name(self, tasks: list[Task]) -> None:
         """Ledger lines of files that are not read, where they are not there already."""
-        changed = [line for task in tasks if (line := _named(task)) != task.former]
+        changed = [line for task in tasks if (line := named_line(task)) != task.former]
         self._writer.put([FileWrite(line) for line in changed if not line.chunks])
         self._writer.note([line for line in changed if line.chunks])
 
@@ -252,14 +201,14 @@ class _Run:
             return
         if not _as_found(task.found):
             task = replace(task, content="")  # changed meanwhile: the next run reads it again
-        record = _record(task, document, chunks, time.monotonic() - started)
+        record = read_line(task, document, chunks, time.monotonic() - started)
         if record.content in {r.record.content for r in self._ready}:
             self._write()  # a copy within the group: let the first one be embedded
         self._ready.append(_Ready(task, record, chunks))
 
     def _fail(self, task: Task, failure: Unreadable, seconds: float) -> None:
         self._progress.advance(task.found.bytes, 0)
-        line = _failed(task, failure.status, failure.detail, failure.pages, seconds)
+        line = failed_line(task, failure.status, failure.detail, failure.pages, seconds)
         if line.chunks:
             self._writer.note([line])
         else:
@@ -267,7 +216,7 @@ class _Run:
         if task.change == "renamed" and task.former:
             self._writer.remove([task.former.file])
         if line.status not in HARMLESS:
-            self._progress.problem(_problem(line))
+            self._progress.problem(Problem.of(line))
 
     def _write(self) -> None:
         if not self._ready:
@@ -280,7 +229,7 @@ class _Run:
             offset += len(ready.chunks)
             writes.append(FileWrite(ready.record, ready.chunks, own if len(own) else None))
             if ready.record.status not in HARMLESS:
-                self._progress.problem(_problem(ready.record))
+                self._progress.problem(Problem.of(ready.record))
         self._writer.put(writes)
         renamed = [
             r.task.former.file for r in self._ready if r.task.change == "renamed" and r.task.former
@@ -324,102 +273,23 @@ def _as_found(found: Found) -> bool:
     return (now.st_size, now.st_mtime_ns) == (found.bytes, found.mtime_ns)
 
 
-def _line(task: Task) -> FileRecord:
-    """What is known of a file without reading it."""
-    return FileRecord(
-        file=task.file,
-        root=task.root,
-        bytes=task.found.bytes,
-        mtime_ns=task.found.mtime_ns,
-        content=task.content,
-        status="indexed",
-    )
-
-
-def _named(task: Task) -> FileRecord:
-    status, detail = task.found.problem or ("unsupported", "no reader for this kind of file")
-    return _failed(task, status, detail, (), 0.0)
-
-
-def _failed(
-    task: Task, status: FileStatus, detail: str, pages: tuple[int, ...], seconds: float
-) -> FileRecord:
-    """The line of a file that could not be read. Its former version stays and answers, unless the
-    file is known to hold no text now, to be none of ours, or to be a link that leads nowhere."""
-    former = task.former
-    ours = status not in _ERASING and (status != "vanished" or not task.found.problem)
-    line = replace(
-        _line(task), status=status, detail=detail, lost_pages=pages, seconds=round(seconds, 3)
-    )
-    if not former or not former.chunks or task.change == "renamed" or not ours:
-        return line
-    return replace(
-        former,
-        bytes=line.bytes,
-        # Bytes that nobody could read are tried again by the next run, whatever their date.
-        mtime_ns=line.mtime_ns if task.content else 0,
-        status=status,
-        detail=f"{detail} (its former version still answers)",
-        lost_pages=pages,
-    )
-
-
-def _touched(task: Task) -> FileRecord:
-    assert task.former is not None  # noqa: S101 - only known files are touched
-    return replace(task.former, bytes=task.found.bytes, mtime_ns=task.found.mtime_ns)
-
-
-def _record(
-    task: Task, document: Document, chunks: tuple[Chunk, ...], seconds: float
-) -> FileRecord:
-    return replace(
-        _line(task),
-        status="partial" if document.lost_pages else "indexed",
-        detail=document.detail,
-        title=document.title,
-        reader=document.reader,
-        pages=document.pages,
-        lost_pages=document.lost_pages,
-        chunks=len(chunks),
-        seconds=round(seconds, 3),
-    )
-
-
-def _problem(record: FileRecord) -> Problem:
-    return Problem(record.file, record.status, record.detail, record.lost_pages)
-
-
 def _count(plan: Plan, ledger: list[FileRecord], report: IngestReport, *, dry_run: bool) -> None:
     """Fill in the disjoint counters, the chunks and the problems, old and new. A dry run has not
     read the files that it would read, and takes them for readable."""
     lines = {record.file: record for record in ledger}
     report.chunks = sum(record.chunks for record in ledger)
     if dry_run:
-        lines |= {t.file: _line(t) for t in plan.read} | {t.file: _named(t) for t in plan.name}
+        lines |= {t.file: known_line(t) for t in plan.read} | {
+            t.file: named_line(t) for t in plan.name
+        }
     for task in (*plan.read, *plan.touch, *plan.keep, *plan.name):
         record = lines[task.file]
         if record.status in HARMLESS:
             counter: str = "unsupported" if record.status == "unsupported" else task.change
         else:
             counter = "partial" if record.status == "partial" else "failed"
-            report.problems.append(_problem(record))
+            report.problems.append(Problem.of(record))
         report.files[counter] += 1
     report.files["found"] = plan.found
     report.files["removed"] = len(plan.remove)
     report.problems.sort(key=lambda p: p.file)
-
-
-class _Silent:
-    """Progress that nobody watches."""
-
-    def start(self, files: int, total_bytes: int) -> None:
-        pass
-
-    def file(self, name: str) -> None:
-        pass
-
-    def advance(self, done_bytes: float, chunks: int) -> None:
-        pass
-
-    def problem(self, problem: Problem) -> None:
-        pass

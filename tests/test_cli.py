@@ -274,7 +274,7 @@ def test_an_answer_shows_sources_quotes_pages_and_coverage(samples_index: Path) 
     assert sources.startswith(f"Sources\n  [1] {JET}, page 1\n")
     assert "56 feet" in answer
     assert f"in {JET}, page 1\n" in evidence
-    assert done.out.endswith("\nSearched 11 of 11 files.\n")
+    assert done.out.endswith("Searched 11 of 11 files.\n")
 
 
 TEN = [q for q in ANSWERABLE if q["file"].endswith(".pdf")][::2][:10]

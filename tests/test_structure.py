@@ -47,7 +47,7 @@ DOORS = {
     "pypdf": {"ingest.readers.pdf"},
     "pypdfium2": {"ingest.readers.pdf"},
     "qdrant_client": {"rag.store.server_connection", "rag.store.server_points"},
-    "qdrant_edge": {"rag.store.embedded", "rag.words"},
+    "qdrant_edge": {"rag.store.embedded", "rag.store.shard", "rag.words"},
     "rich": {"ingest.cli"},
     "sentence_transformers": {"rag.sentence_models"},
     "sentencex": {"ingest.chunker", "rag.sentences"},

@@ -28,7 +28,7 @@ from ingest import sync as sync_module
 from ingest.discover import Found
 from ingest.plan import make_plan
 from ingest.readers import Unreadable
-from ingest.sync import IngestReport
+from ingest.report import IngestReport
 from rag.embedder import Embedder
 from rag.errors import ConfirmationNeeded, IndexMismatch, IndexMissing, UsageError
 from rag.records import FileRecord

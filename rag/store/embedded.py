@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 import qdrant_edge as edge
 
-from rag.errors import DiskFull, IndexDamaged, IndexMissing
+from rag.errors import IndexDamaged, IndexMissing
 from rag.records import FileRecord
 from rag.store.base import (
     Candidate,
@@ -32,19 +30,21 @@ from rag.store.base import (
     settled,
     stored_chunk,
 )
-from rag.store.generations import Generations, copy_sparse, sizes
+from rag.store.generations import Generations, sizes
 from rag.store.ledger import REBUILD, Ledger
+from rag.store.shard import (
+    check_counts,
+    check_sizes,
+    create_shard,
+    engine_errors,
+    match_any,
+    open_shard,
+    sparse_vector,
+    writable,
+)
 from rag.words import SparseVector, document_words
 
 _POINTS_A_CALL = 1000
-
-#: Above this many kilobytes of vectors a segment gets an HNSW graph. Brute force answers in 4 ms
-#: at 100,000 chunks (150 MB) and the graph takes 3 minutes to build, so it starts at four times
-#: that.
-_GRAPH_FROM_KB = 600_000
-
-#: Share of deleted points at which a generation is compacted before it is published.
-_COMPACT_AT = 0.2
 
 
 class EmbeddedReader:
@@ -58,10 +58,10 @@ class EmbeddedReader:
             self._ledger = held.enter_context(closing(Ledger(folder / "ledger.db")))
             self._meta = _meta(self._ledger, index)
             self._counts = counts_of(self._ledger.files())
-            _check_sizes(self._ledger, index)
-            shard = held.enter_context(_writable(folder / "shard"))
-            self._shard = held.enter_context(closing(_open(shard, index)))
-            _check_counts(self._shard, self._counts, index)
+            check_sizes(self._ledger, index)
+            shard = held.enter_context(writable(folder / "shard"))
+            self._shard = held.enter_context(closing(open_shard(shard, index)))
+            check_counts(self._shard, self._counts, index)
             self._held = held.pop_all()
 
     def meta(self) -> IndexMeta:
@@ -83,21 +83,21 @@ class EmbeddedReader:
     ) -> list[Candidate]:
         if not words.indices:
             return []
-        return self._nearest(edge.Query.Nearest(_sparse(words), using="words"), limit, files)
+        return self._nearest(edge.Query.Nearest(sparse_vector(words), using="words"), limit, files)
 
     def by_card(
         self, words: SparseVector, *, limit: int, files: Sequence[str] | None
     ) -> list[Candidate]:
         if not words.indices:
             return []
-        return self._nearest(edge.Query.Nearest(_sparse(words), using="card"), limit, files)
+        return self._nearest(edge.Query.Nearest(sparse_vector(words), using="card"), limit, files)
 
     def _nearest(self, query: Any, limit: int, files: Sequence[str] | None) -> list[Candidate]:
-        only = None if files is None else edge.Filter(must=[_match("file", files)])
+        only = None if files is None else edge.Filter(must=[match_any("file", files)])
 
         def search(n: int) -> list[Candidate]:
             # the whole payload: picking one field of it takes the engine twice as long
-            with _engine(self._index):
+            with engine_errors(self._index):
                 points = self._shard.query(
                     edge.QueryRequest(limit=n, query=query, filter=only, with_payload=True)
                 )
@@ -106,14 +106,14 @@ class EmbeddedReader:
         return settled(search, limit)
 
     def vectors(self, chunk_ids: Sequence[str]) -> dict[str, Vector]:
-        with _engine(self._index):
+        with engine_errors(self._index):
             records = self._shard.retrieve(
                 list(chunk_ids), with_payload=False, with_vector=["dense"]
             )
         return {str(r.id): np.asarray(r.vector["dense"], dtype=np.float32) for r in records}
 
     def chunks(self, chunk_ids: Sequence[str]) -> list[StoredChunk]:
-        with _engine(self._index):
+        with engine_errors(self._index):
             records = self._shard.retrieve(list(chunk_ids), with_payload=True, with_vector=False)
         found = {str(r.id): stored_chunk(r.id, r.payload) for r in records}
         return [found[i] for i in chunk_ids if i in found]
@@ -196,7 +196,7 @@ class EmbeddedWriter:
                     offset=offset,
                     limit=_POINTS_A_CALL,
                     filter=edge.Filter(
-                        must=[_match("content", [content]), _match("kind", ["chunk"])]
+                        must=[match_any("content", [content]), match_any("kind", ["chunk"])]
                     ),
                     with_payload=["text"],
                     with_vector=["dense"],
@@ -210,17 +210,17 @@ class EmbeddedWriter:
     def publish(self) -> None:
         if self._ledger is None:  # nothing was written: the newest generation stands, if it can
             with contextlib.suppress(IndexMissing), _reading(self._index) as ledger:
-                _check_sizes(ledger, self._index)
+                check_sizes(ledger, self._index)
             return
         folder = self._generations.work / "shard"
-        with _engine(self._index):
+        with engine_errors(self._index):
             self._shard.optimize()  # compacts and builds graphs where the thresholds above say so
             self._shard.flush()
             self._shard.close()
         # The engine leaves journals behind, which the next opening works in and removes. Done
         # here, because of two readers that did it at once the second would see a part.
-        self._shard = _open(folder, self._index)
-        _check_counts(self._shard, counts_of(self._ledger.files()), self._index)
+        self._shard = open_shard(folder, self._index)
+        check_counts(self._shard, counts_of(self._ledger.files()), self._index)
         self._shard.close()
         self._ledger.set_shard_sizes(sizes(folder))
         self._ledger.close(commit=True)
@@ -253,10 +253,10 @@ class EmbeddedWriter:
             if known is None:
                 raise IndexMissing(f"no index at {self._index}", "set_meta() makes one")
             if (folder / "shard").exists():
-                _check_sizes(ledger, self._index)
-                self._shard = _open(folder / "shard", self._index)
+                check_sizes(ledger, self._index)
+                self._shard = open_shard(folder / "shard", self._index)
             else:
-                self._shard = _create(folder / "shard", known.fingerprint.dimension)
+                self._shard = create_shard(folder / "shard", known.fingerprint.dimension)
         except BaseException:
             ledger.close()
             raise
@@ -268,11 +268,11 @@ class EmbeddedWriter:
         return meta.fingerprint
 
     def _drop(self, files: Sequence[str]) -> None:
-        gone = edge.Filter(must=[_match("file", files)])
+        gone = edge.Filter(must=[match_any("file", files)])
         self._update(edge.UpdateOperation.delete_points_by_filter(gone))
 
     def _update(self, operation: Any) -> None:
-        with _engine(self._index):
+        with engine_errors(self._index):
             self._shard.update(operation)
 
     def _points(self, item: FileWrite) -> Iterator[edge.Point]:
@@ -284,65 +284,15 @@ class EmbeddedWriter:
                 id=chunk_id(item.record.file, item.record.content, chunk.ordinal, fingerprint),
                 vector={
                     "dense": vector.tolist(),
-                    "words": _sparse(document_words(embedded_text(chunk))),
+                    "words": sparse_vector(document_words(embedded_text(chunk))),
                 },
                 payload=chunk_payload(item, chunk),
             )
         yield edge.Point(
             id=card_id(item.record.file),
-            vector={"card": _sparse(document_words(card_text(item)))},
+            vector={"card": sparse_vector(document_words(card_text(item)))},
             payload={"kind": "card", "file": item.record.file},
         )
-
-
-def _create(folder: Path, dimension: int) -> Any:
-    folder.mkdir(parents=True)
-    idf = edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)
-    shard = edge.EdgeShard.create(
-        str(folder),
-        edge.EdgeConfig(
-            vectors={"dense": edge.EdgeVectorParams(size=dimension, distance=edge.Distance.Cosine)},
-            sparse_vectors={"words": idf, "card": idf},
-            optimizers=edge.EdgeOptimizersConfig(
-                indexing_threshold=_GRAPH_FROM_KB, deleted_threshold=_COMPACT_AT
-            ),
-            wal_enabled=False,  # a closed shard without a log may have many readers at once
-        ),
-    )
-    for name in ("kind", "file", "content"):
-        shard.update(edge.UpdateOperation.create_field_index(name, edge.PayloadSchemaType.Keyword))
-    return shard
-
-
-def _open(folder: Path, index: Path) -> Any:
-    with _engine(index):
-        return edge.EdgeShard.load(str(folder))
-
-
-@contextlib.contextmanager
-def _engine(index: Path) -> Iterator[None]:
-    """The engine's errors as ours. It raises bare Exception for everything, and what its code
-    did not foresee comes as a BaseException called PanicException."""
-    try:
-        yield
-    except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        reason = (str(error).splitlines() or ["unknown"])[0][:160]
-        if "No space left" in str(error):
-            raise DiskFull(f"no room for index {index} ({reason})", "free some disk") from error
-        raise IndexDamaged(f"index {index}: the engine fails ({reason})", REBUILD) from error
-
-
-@contextlib.contextmanager
-def _writable(shard: Path) -> Iterator[Path]:
-    """The shard, or a private copy where it may not be written: the engine opens no other."""
-    if os.access(shard, os.W_OK):
-        yield shard
-        return
-    with tempfile.TemporaryDirectory(prefix="affidavit-") as folder:
-        copy_sparse(shard, Path(folder) / "shard")
-        yield Path(folder) / "shard"
 
 
 def _meta(ledger: Ledger, index: Path) -> IndexMeta:
@@ -350,31 +300,6 @@ def _meta(ledger: Ledger, index: Path) -> IndexMeta:
     if meta is None:
         raise IndexDamaged(f"index {index}: its ledger is empty", REBUILD)
     return meta
-
-
-def _check_sizes(ledger: Ledger, index: Path) -> None:
-    """The engine opens silently without some of its files, or with half of one: compare.
-
-    Of 171 damages (each file of a small shard removed, emptied, halved) the engine reported 48,
-    panicked at 20, and opened without a word after the others [measured].
-    """
-    kept = ledger.shard_sizes()
-    if not kept:
-        raise IndexDamaged(f"index {index}: the list of its files is lost", REBUILD)
-    damaged = sorted(kept.items() - sizes(ledger.path.parent / "shard").items())
-    if damaged:
-        raise IndexDamaged(f"index {index}: {damaged[0][0]} is missing or was cut", REBUILD)
-
-
-def _check_counts(shard: Any, counts: IndexCounts, index: Path) -> None:
-    """The engine opens silently with fewer points when a segment is missing: compare."""
-    chunks = edge.Filter(must=[_match("kind", ["chunk"])])
-    with _engine(index):
-        stored = shard.count(edge.CountRequest(exact=True, filter=chunks))
-    if stored != counts.chunks:
-        raise IndexDamaged(
-            f"index {index}: {stored} chunks stored, {counts.chunks} in the ledger", REBUILD
-        )
 
 
 @contextlib.contextmanager
@@ -387,14 +312,6 @@ def _reading(index: Path) -> Iterator[Ledger]:
             yield ledger
         finally:
             ledger.close()
-
-
-def _match(key: str, values: Sequence[str]) -> edge.FieldCondition:
-    return edge.FieldCondition(key=key, match=edge.MatchAny(list(values)))
-
-
-def _sparse(words: SparseVector) -> edge.SparseVector:
-    return edge.SparseVector(indices=list(words.indices), values=list(words.values))
 
 
 def _batches(points: Iterator[Any], size: int) -> Iterator[list[Any]]:
