@@ -9,8 +9,9 @@ import fnmatch
 import re
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from rag.embedder import Embedder
@@ -78,8 +79,8 @@ class Retriever:
         if self.reranker:
             top = self.settings.rerank_top
             loaded = self.reranker.rerank(question, loaded[:top]) + loaded[top:]
-        distinct = page_by_page(without_repeats(loaded))
-        chosen = _capped(distinct, self.settings.max_per_file)[:k]
+        distinct = page_by_page(without_repeats(loaded))  # lazy: looks no further than it must
+        chosen = list(islice(_capped(distinct, self.settings.max_per_file), k))
         return chosen, {
             c.chunk_id: Score(fused[c.chunk_id], similarity.get(c.chunk_id)) for c in chosen
         }
@@ -188,39 +189,41 @@ def favour_documents(
     return {name: score + weight * fit[homes[name]] for name, score in fused.items()}
 
 
-def page_by_page(chunks: Iterable[StoredChunk]) -> list[StoredChunk]:
+def page_by_page(chunks: Iterable[StoredChunk]) -> Iterator[StoredChunk]:
     """The best chunk of each page first, in order; then the others, in order.
 
     A page has three or four chunks, and when one of them is found the others often are: five
     results would be two pages. Text without pages stays as it is.
     """
     seen: set[tuple[str, int]] = set()
-    first: list[StoredChunk] = []
     later: list[StoredChunk] = []
     for chunk in chunks:
         page = (chunk.file, chunk.page) if chunk.page is not None else None
-        (later if page in seen else first).append(chunk)
+        if page in seen:
+            later.append(chunk)
+            continue
         if page:
             seen.add(page)
-    return first + later
+        yield chunk
+    yield from later
 
 
-def without_repeats(chunks: Iterable[StoredChunk]) -> list[StoredChunk]:
+def without_repeats(chunks: Iterable[StoredChunk]) -> Iterator[StoredChunk]:
     """Chunks that say something new: nearly the same words *and* the same numbers are a repeat.
 
     Two years' reports share whole pages that differ in the figures alone; those are no repeats.
     """
-    kept: list[tuple[StoredChunk, set[str], list[str]]] = []
+    kept: list[tuple[set[str], list[str]]] = []
     for chunk in chunks:
         words = re.findall(r"\w+", chunk.text.casefold())
         numbers = sorted(w for w in words if w[0].isdigit())
         bag = set(words)
         if not any(
             numbers == other_numbers and len(bag & other) >= _REPEATS * len(bag | other)
-            for _, other, other_numbers in kept
+            for other, other_numbers in kept
         ):
-            kept.append((chunk, bag, numbers))
-    return [chunk for chunk, _, _ in kept]
+            kept.append((bag, numbers))
+            yield chunk
 
 
 def joined(
@@ -245,16 +248,12 @@ def joined(
     return runs
 
 
-def _capped(chunks: Sequence[StoredChunk], per_file: int) -> list[StoredChunk]:
-    if not per_file:
-        return list(chunks)
+def _capped(chunks: Iterable[StoredChunk], per_file: int) -> Iterator[StoredChunk]:
     seen: dict[str, int] = defaultdict(int)
-    kept = []
     for chunk in chunks:
         seen[chunk.file] += 1
-        if seen[chunk.file] <= per_file:
-            kept.append(chunk)
-    return kept
+        if not per_file or seen[chunk.file] <= per_file:
+            yield chunk
 
 
 def _passage(rank: int, run: Sequence[StoredChunk], scores: dict[str, Score]) -> Passage:
