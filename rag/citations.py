@@ -92,7 +92,7 @@ def best_quote(claim: str, passage: Passage) -> Evidence | None:
     """The stretch of the passage that a claim rests on: its own words if they stand there,
     otherwise the sentence or line that shares most of its words."""
     unquoted = claim.strip(' "“”«»')
-    for own in (*_QUOTED.findall(claim), unquoted, unquoted.rstrip(".")):
+    for own in (unquoted, unquoted.rstrip("."), *_QUOTED.findall(claim)):
         place = locate(own, passage.text)
         if place:
             return _evidence(passage, *place)

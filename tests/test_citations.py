@@ -88,6 +88,14 @@ def test_a_true_quote_is_located_word_for_word() -> None:
     assert sentence.reasons == ()
 
 
+def test_a_quote_with_quote_marks_inside_is_shown_whole() -> None:
+    text = 'On Monday we agreed to acquire Blizzard, Inc. ("Blizzard") for $95.00 per share.'
+    passage = Passage(1, "a.pdf", 2, 2, "", text, 1.0, "x")
+    (sentence,) = cite(f"“{text}” [1]", [passage]).sentences
+    assert [e.quote for e in sentence.evidence] == [text]
+    assert sentence.reasons == ()
+
+
 def test_a_citation_without_a_likeness_says_so() -> None:
     (sentence,) = cite("Quantum chromodynamics explains gluons [2].", PASSAGES).sentences
     assert sentence.evidence == ()
