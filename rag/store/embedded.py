@@ -57,7 +57,8 @@ class EmbeddedReader:
             held.enter_context(lease)
             self._ledger = held.enter_context(closing(Ledger(folder / "ledger.db")))
             self._meta = _meta(self._ledger, index)
-            self._counts = counts_of(self._ledger.files())
+            self._files = self._ledger.files()
+            self._counts = counts_of(self._files)
             check_sizes(self._ledger, index)
             shard = held.enter_context(writable(folder / "shard"))
             self._shard = held.enter_context(closing(open_shard(shard, index)))
@@ -71,7 +72,7 @@ class EmbeddedReader:
         return self._counts
 
     def files(self) -> list[FileRecord]:
-        return self._ledger.files()
+        return list(self._files)
 
     def by_vector(
         self, vector: Vector, *, limit: int, files: Sequence[str] | None
