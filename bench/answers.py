@@ -9,7 +9,6 @@ and off-topic questions (each set's questions asked of the samples). Prints Mark
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -89,7 +88,8 @@ def table(name: str, asked: list[Asked]) -> None:
 def kept(asked: list[Asked], gate: float, above: bool = True) -> str:
     if not asked:
         return "–"
-    return f"{sum((a.similarity >= gate or a.words >= WORDS_ENOUGH) == above for a in asked) / len(asked):.3f}"
+    passed = [a.similarity >= gate or a.words >= WORDS_ENOUGH for a in asked]
+    return f"{passed.count(above) / len(asked):.3f}"
 
 
 def main() -> None:

@@ -65,7 +65,7 @@ def index_of_texts(texts: Iterable[tuple[str, str, str]], settings: Settings) ->
         writer.publish()
 
 
-# ------------------------------------------------------------------ measures, one list of values a question
+# ------------------------------------------------------------------ measures: a list of values each
 
 
 def files_of(passages: Iterable[Passage]) -> list[str]:

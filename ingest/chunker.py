@@ -167,10 +167,13 @@ def _finer(text: str) -> list[str]:
 
 
 def _slices(text: str, chunks: list[str]) -> list[str]:
-    """``text`` cut where each of the stripped ``chunks`` begins."""
+    """``text`` cut where each of the stripped ``chunks`` begins; whole where the splitter has
+    changed a character (it may, at odd line separators), for `_fitted` to cut."""
     cuts, end = [], 0
     for chunk in chunks:
-        begin = text.index(chunk, end)  # only white space lies between, so the first is the one
+        begin = text.find(chunk, end)  # only white space lies between, so the first is the one
+        if begin < 0:
+            return [text]
         cuts.append(begin)
         end = begin + len(chunk)
     return [text[a:b] for a, b in pairwise([0, *cuts[1:], len(text)])] if cuts else []

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import click
 
+from rag.errors import UsageError
 from rag.options import common_options, print_json, say, settings_from
 from rag.render import one_line
 
 
 @click.command()
-@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.argument("folder", required=False)
 @click.option("--add", is_flag=True, help="Add this folder to those the index has.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen; change nothing.")
 @click.option("--retry-failed", is_flag=True, help="Read files again that failed before.")
@@ -26,11 +26,13 @@ from rag.render import one_line
 @common_options
 @click.pass_context
 def ingest(
-    ctx: click.Context, /, folder: Path | None, workers: int | None, as_json: bool, **how: Any
+    ctx: click.Context, /, folder: str | None, workers: int | None, as_json: bool, **how: Any
 ) -> int:
     """Make the index equal FOLDER; without one, all the folders it knows."""
     from ingest import sync
 
+    if folder is not None and not folder.strip():
+        raise UsageError("the folder's name is empty", "is a shell variable unset?")
     settings = settings_from(ctx, {"workers": workers})
     with _progress() as progress:
         report = sync.ingest(folder, settings, progress=progress, **how)

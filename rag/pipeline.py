@@ -23,8 +23,6 @@ from rag.settings import Settings, load_settings
 from rag.store import open_reader
 from rag.store.base import Reader
 
-_OLLAMA_STEPS = "ollama serve, then ollama pull {model}"
-
 
 class Watcher(Protocol):
     """Hears of an answer while it is made."""
@@ -151,9 +149,10 @@ class Pipeline:
             except ModelUnavailable as error:
                 if wanted == "ollama":
                     raise
+                start = "" if "ollama pull" in error.remedy else "ollama serve, then "
                 watch.notice(
                     f"{error.problem}, so the sources are quoted; for a written answer: "
-                    f"{_OLLAMA_STEPS.format(model=self.settings.model)}"
+                    f"{start}ollama pull {self.settings.model}"
                 )
         if wanted == "openai":
             server = self._openai()

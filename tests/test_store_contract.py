@@ -16,7 +16,7 @@ from rag.errors import IndexMissing
 from rag.records import Chunk, FileRecord
 from rag.settings import Settings
 from rag.store import open_reader, open_writer
-from rag.store.base import FileWrite, Fingerprint, IndexMeta, Reader, Writer, chunk_id
+from rag.store.base import FileWrite, Fingerprint, IndexMeta, Reader, chunk_id
 from rag.words import name_query_words, query_words
 
 FINGERPRINT = Fingerprint("tiny", "0" * 64, 8, "", "", "test", "test")
