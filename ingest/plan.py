@@ -95,7 +95,7 @@ def _decide(
     former = task.former
     # The line of a failed update keeps the content of the version that still answers: it says
     # nothing about the bytes that are there now.
-    whole = former and (former.searchable or former.status == "empty")
+    whole = former and former.status in ("indexed", "partial", "empty")
     if former and whole and former.content == task.content and _settled(former, retry_failed):
         plan.touch.append(replace(task, change="unchanged"))
         return

@@ -243,12 +243,12 @@ class _Run:
 
     def _vectors(self) -> Vector:
         """Vectors of all waiting chunks, in order; equal text of equal content is embedded once."""
-        known: dict[str, Vector] = {}
-        for ready in self._ready:
-            if ready.record.content in self._stored:
-                known.update(self._writer.vectors_of(ready.record.content))
+        known: dict[tuple[str, str], Vector] = {}  # by content and text: a prefix tells files apart
+        for content in {r.record.content for r in self._ready} & self._stored:
+            known |= {(content, t): v for t, v in self._writer.vectors_of(content).items()}
         chunks = [c for r in self._ready for c in r.chunks]
-        fresh = [i for i, c in enumerate(chunks) if c.text not in known]
+        keys = [(r.record.content, c.text) for r in self._ready for c in r.chunks]
+        fresh = [i for i, key in enumerate(keys) if key not in known]
         weight = sum(r.task.found.bytes for r in self._ready) / max(1, len(chunks))
         self._progress.advance(weight * (len(chunks) - len(fresh)), len(chunks) - len(fresh))
         made = self._embedder.embed_passages(
@@ -258,9 +258,9 @@ class _Run:
         self._report.embedded += len(fresh)
         vectors = np.zeros((len(chunks), self._embedder.dimension), dtype=np.float32)
         vectors[fresh] = made
-        for i, chunk in enumerate(chunks):
-            if chunk.text in known:
-                vectors[i] = known[chunk.text]
+        for i, key in enumerate(keys):
+            if key in known:
+                vectors[i] = known[key]
         return vectors
 
 

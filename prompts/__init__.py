@@ -9,12 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 #: The one phrase for «the documents do not say», shared by prompt, code and tests.
 REFUSAL = "not supported in source"
+
+#: What counts as a citation marker in an answer, and so may stand in no document text: [1], [2, 3],
+#: [1-3], 【1】, [passage 1]. Group 1 holds the numbers.
+MARKER = re.compile(
+    r"[\[【]\s*(?:passages?|sources?)?\s*(\d{1,18}(?:\s*[,;–-]\s*\d{1,18})*)\s*[\]】]",
+    re.IGNORECASE,
+)
 
 _FOLDER = Path(__file__).parent
 _PARTS = re.compile(
@@ -78,7 +86,9 @@ def inert(text: str) -> str:
     """Untrusted text that can open no fence, close none, and forge no citation marker.
 
     Odd white space (no-break, thin, ideographic) becomes plain: it says nothing and costs tokens.
+    Invisible characters go: a fence may not be hidden behind one.
     """
+    text = "".join(c for c in text if unicodedata.category(c) != "Cf")
     text = re.sub(r"[^\S\n]", " ", text)
     text = re.sub(r"<(?=\s*/?\s*passage)", "‹", text, flags=re.IGNORECASE)
-    return re.sub(r"\[(\d[\d\s,]*)\]", r"(\1)", text)
+    return MARKER.sub(r"(\1)", text)

@@ -10,16 +10,22 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prompts import REFUSAL
+from prompts import MARKER, REFUSAL
 from rag.quotes import locate
 from rag.records import Evidence, Passage, Sentence
 from rag.sentences import sentences, spans
 from rag.words import document_words
 
-_MARKER = re.compile(r"\s*\[\s*(\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*)\s*\]")
-_AFTER_STOP = re.compile(r"([.!?…][\"”’»)]?)((?:\s*\[\s*\d[\d\s,;–-]*\])+)")
-_WHOLE_QUOTE = re.compile(r"\s*“[^“”]+”(?:\s*\[[\d\s,;–-]+\])*[.\s]*\Z")
+_SPACED = re.compile(r"\s*" + MARKER.pattern, re.IGNORECASE)
+_AFTER_STOP = re.compile(r"([.!?…][\"”’»)]?)((?:\s*\[[\d\]\[]+\])+)")
+_WHOLE_QUOTE = re.compile(r"\s*(“[^“”]+”)((?:\s*\[[^\[\]]+\])*)[.\s]*\Z")
 _QUOTED = re.compile(r"[“\"«]([^“”\"«»]{12,})[”\"»]")
+_REFUSED = re.compile(rf"\W*{REFUSAL}\s*(?:[.:;—–-].*)?\W*\Z", re.IGNORECASE | re.DOTALL)
+_ASKS = re.compile(
+    r"\W*(?:who|whom|whose|what|when|where|why|how|which|is|are|was|were|do|does|did|has|have|had"
+    r"|can|could|will|would|shall|should|may|might)\b",
+    re.IGNORECASE,
+)
 
 #: Least share of a sentence's words that must stand in a stretch of the passage for the stretch
 #: to be shown as what the sentence rests on.
@@ -37,44 +43,59 @@ class Cited:
 
 
 def cite(draft: str, passages: Sequence[Passage]) -> Cited:
-    """Split a draft into sentences and tie each to the passages it names."""
+    """Split a draft into sentences and tie each to the passages it names.
+
+    What stands between the marks of a line that is one whole quotation is the source's: numbers
+    in brackets there are no citations.
+    """
     known = {p.rank: p for p in passages}
     invented: list[int] = []
 
-    def keep_known(match: re.Match[str]) -> str:
+    def real(match: re.Match[str]) -> str:
         numbers = _numbers(match.group(1))
         invented.extend(n for n in numbers if n not in known)
         kept = "".join(f"[{n}]" for n in numbers if n in known)
         return f" {kept}" if kept else ""
 
-    answer = _MARKER.sub(keep_known, draft).strip()
-    made = tuple(_sentence(text, known) for line in answer.splitlines() for text in _units(line))
-    claims = [s for s in made if s.verdict is not None]
+    lines: list[str] = []
+    made: list[Sentence] = []
+    for line in draft.strip().splitlines():
+        if whole := _WHOLE_QUOTE.match(line):
+            marks = _SPACED.sub(real, whole.group(2))
+            lines.append(whole.group(1) + marks)
+            made.append(_sentence(whole.group(1), _cited(marks), known))
+        else:
+            lines.append(_SPACED.sub(real, line))
+            for marked in sentences(_AFTER_STOP.sub(_before_stop, lines[-1])):
+                text = _SPACED.sub("", marked).strip()
+                made.append(_sentence(text, _cited(marked), known))
+    refused = (
+        bool(made)
+        and all(s.verdict is None for s in made)
+        and any(is_refusal(s.text) for s in made)
+    )
     notices: tuple[str, ...] = ()
     if invented:
         shown = ", ".join(f"[{n}]" for n in dict.fromkeys(invented))
         notices = (f"the model cited {shown}: not among its {len(known)} passages; removed",)
-    refused = not claims and any(is_refusal(s.text) for s in made)
-    return Cited(answer, made, refused, notices)
+    return Cited("\n".join(lines).strip(), tuple(made), refused, notices)
 
 
 def is_refusal(text: str) -> bool:
-    """Whether a sentence is the fixed phrase, alone or naming the part that is missing."""
-    plain = " ".join(re.findall(r"[a-z]+", text.casefold()))
-    return plain.startswith(REFUSAL)
+    """Whether a sentence is the fixed phrase, alone or followed by the part that is missing.
+
+    «Not supported in source code, …» is a claim like any other.
+    """
+    return bool(_REFUSED.match(text))
 
 
-def _sentence(marked: str, known: dict[int, Passage]) -> Sentence:
-    numbers = tuple(
-        dict.fromkeys(n for m in _MARKER.finditer(marked) for n in _numbers(m.group(1)))
-    )
-    text = _MARKER.sub("", marked).strip()
-    if is_refusal(text) or text.endswith("?"):
+def _sentence(text: str, numbers: tuple[int, ...], known: dict[int, Passage]) -> Sentence:
+    if is_refusal(text) or (text.endswith("?") and not numbers and _ASKS.match(text)):
         return Sentence(text, numbers, verdict=None)
     evidence: list[Evidence] = []
     reasons = [
         f"the quoted words «{quoted[:60]}» are in no passage it cites"
-        for quoted in _QUOTED.findall(text)
+        for quoted in _quotations(text)
         if not any(locate(quoted, known[n].text) for n in numbers)
     ]
     for number in numbers:
@@ -88,11 +109,18 @@ def _sentence(marked: str, known: dict[int, Passage]) -> Sentence:
     return Sentence(text, numbers, "unverified", None, tuple(reasons), tuple(evidence))
 
 
+def _quotations(text: str) -> list[str]:
+    """What the sentence itself says is quoted: all of it, or the stretches between marks."""
+    if whole := _WHOLE_QUOTE.match(text):
+        return [whole.group(1).strip("“”")]
+    return _QUOTED.findall(text)
+
+
 def best_quote(claim: str, passage: Passage) -> Evidence | None:
     """The stretch of the passage that a claim rests on: its own words if they stand there,
     otherwise the sentence or line that shares most of its words."""
     unquoted = claim.strip(' "“”«»')
-    for own in (unquoted, unquoted.rstrip("."), *_QUOTED.findall(claim)):
+    for own in (unquoted, unquoted.rstrip("."), *_quotations(claim)):
         place = locate(own, passage.text)
         if place:
             return _evidence(passage, *place)
@@ -110,11 +138,10 @@ def _evidence(passage: Passage, start: int, end: int) -> Evidence:
     return Evidence(passage.rank, passage.text[start:end], passage.file, passage.page_at(start))
 
 
-def _units(line: str) -> list[str]:
-    """The sentences of a line; a line that is one whole quotation is one unit."""
-    if _WHOLE_QUOTE.match(line):
-        return [line]
-    return sentences(_AFTER_STOP.sub(_before_stop, line))
+def _cited(marked: str) -> tuple[int, ...]:
+    """The numbers of the markers in a text, once each, in order."""
+    found = (n for m in MARKER.finditer(marked) for n in _numbers(m.group(1)))
+    return tuple(dict.fromkeys(found))
 
 
 def _before_stop(match: re.Match[str]) -> str:

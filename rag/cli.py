@@ -4,6 +4,7 @@ only what it needs."""
 from __future__ import annotations
 
 import sys
+import tempfile
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -194,11 +195,17 @@ def _must_be_savable(path: Path) -> None:
 
 
 def _save(answer: Answer, path: Path) -> None:
-    temporary = path.with_name(f"{path.name}.new")
+    temporary = None
     try:
-        temporary.write_text(json_text(answer.to_dict()) + "\n", encoding="utf-8")
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.absolute().parent, prefix=".answer-", delete=False
+        ) as stream:
+            temporary = Path(stream.name)
+            stream.write(json_text(answer.to_dict()) + "\n")
         temporary.replace(path)
     except OSError as error:
+        if temporary:
+            temporary.unlink(missing_ok=True)
         raise UsageError(
             f"--save {path} cannot be written: {error.strerror}", "name a file that can"
         ) from error

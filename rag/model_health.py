@@ -177,8 +177,9 @@ def openai_health(settings: Settings, *, measure: bool) -> Health:
     try:
         generator = OpenAIGenerator(
             settings.openai_url,
+            settings.model,
             # the default is Ollama's name for a model; other servers serve what they were given
-            "" if settings.model == Settings().model else settings.model,
+            or_first=settings.model == Settings().model,
             api_key=settings.openai_api_key,
             context=settings.context,
             answer_tokens=settings.answer_tokens,

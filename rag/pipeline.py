@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -22,6 +23,9 @@ from rag.retrieval import Retriever
 from rag.settings import Settings, load_settings
 from rag.store import open_reader
 from rag.store.base import Reader
+
+#: Most passages a question may ask for.
+MOST_PASSAGES = 1000
 
 
 class Watcher(Protocol):
@@ -50,6 +54,7 @@ class Pipeline:
         reranker = Reranker(settings.reranker) if settings.reranker else None
         self._retriever = Retriever(reader, embedder, settings, reranker)
         self._template = load_template(settings.prompt)
+        self._closed = False
 
     @classmethod
     def open(cls, index: str | Path | None = None, **overrides: Any) -> Self:
@@ -82,7 +87,7 @@ class Pipeline:
 
         Raises UsageError for a question, number or glob that cannot be meant, StoreUnavailable.
         """
-        return self._retriever.search(question, _checked(question, k, self.settings.k), files)
+        return self._retriever.search(question, self._checked(question, k, self.settings.k), files)
 
     def ask(
         self,
@@ -97,7 +102,7 @@ class Pipeline:
         """
         watch = watch or _Silent()
         clock = _Clock()
-        wanted = _checked(question, k, self.settings.ask_k)
+        wanted = self._checked(question, k, self.settings.ask_k)
         passages = self._retriever.gather(question, wanted, files)
         clock.mark("retrieve")
         watch.passages(passages)
@@ -114,14 +119,31 @@ class Pipeline:
         counts = self._reader.counts()
         searched = counts.searchable if not files else len(self._retriever.matching(files) or [])
         return Coverage(
-            files=counts.searchable + counts.failed,
+            files=counts.searchable + counts.failed - counts.outdated,
             searched=searched,
             unreadable=counts.failed,
             partial=counts.partial,
         )
 
     def close(self) -> None:
-        self._reader.close()
+        """Let the index go. A closed pipeline answers nothing more."""
+        if not self._closed:
+            self._closed = True
+            self._reader.close()
+
+    def _checked(self, question: str, k: int | None, usual: int) -> int:
+        """How many passages to look for, once all is such that one can."""
+        if self._closed:
+            raise UsageError("this pipeline is closed", "open another with Pipeline.open()")
+        if k is not None and not (isinstance(k, int) and 1 <= k <= MOST_PASSAGES):
+            raise UsageError(f"k = {k} is no number of passages", f"give 1 to {MOST_PASSAGES}")
+        try:
+            question.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                "the question holds bytes that are no text", "type it in a UTF-8 terminal"
+            ) from None
+        return usual if k is None else k
 
     def __enter__(self) -> Self:
         return self
@@ -176,11 +198,9 @@ class Pipeline:
         s = self.settings
         if not s.openai_url:
             raise UsageError("no OpenAI-compatible server is named", "give --openai-url URL")
-        model = (
-            "" if s.model == Settings().model else s.model
-        )  # the default is Ollama's name for it
+        default = s.model == Settings().model  # Ollama's name; other servers may serve another
         return OpenAIGenerator(
-            s.openai_url, model, api_key=s.openai_api_key, context=s.context,
+            s.openai_url, s.model, or_first=default, api_key=s.openai_api_key, context=s.context,
             answer_tokens=s.answer_tokens, seed=s.seed, connect_timeout=s.connect_timeout,
             reply_timeout=s.reply_timeout,
         )  # fmt: skip
@@ -191,13 +211,13 @@ class Pipeline:
         self, prompt: Prompt, draft: Draft, digest: str | None, files: str | None, clock: _Clock
     ) -> Answer:
         cited = cite(draft.text, prompt.passages)
-        notices = list(cited.notices)
+        notices = [*cited.notices, *self._outdated(prompt.passages)]
         if prompt.dropped:
             left = ", ".join(f"[{p.rank}]" for p in prompt.dropped)
             notices.append(f"left out for lack of room in the context: {left}")
         return Answer(
             question=prompt.question,
-            answer=cited.answer,
+            answer=REFUSAL if cited.refused else cited.answer,
             refused=cited.refused,
             refusal_reason="the passages do not answer the question" if cited.refused else None,
             sentences=cited.sentences,
@@ -215,6 +235,17 @@ class Pipeline:
             timings=clock.timings(draft),
             notices=tuple(notices),
         )
+
+    def _outdated(self, passages: Sequence[Passage]) -> list[str]:
+        """A notice for each quoted file whose latest version could not be read."""
+        if not self._reader.counts().outdated:
+            return []
+        shown = {p.file for p in passages}
+        return [
+            f"{r.file}: its latest version could not be read; the one before it is quoted"
+            for r in self._reader.files()
+            if r.outdated and r.file in shown
+        ]
 
     def _refused(
         self,
@@ -244,19 +275,6 @@ class Pipeline:
             },
             timings=clock.timings(None),
         )
-
-
-def _checked(question: str, k: int | None, usual: int) -> int:
-    """How many passages to look for, once question and number are such that one can."""
-    if k is not None and k < 1:
-        raise UsageError(f"k = {k} asks for no passage", "give 1 or more")
-    try:
-        question.encode()
-    except UnicodeEncodeError:
-        raise UsageError(
-            "the question holds bytes that are no text", "type it in a UTF-8 terminal"
-        ) from None
-    return usual if k is None else k
 
 
 class _Clock:

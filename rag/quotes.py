@@ -2,7 +2,7 @@
 
 Two texts count as the same when they differ only in what typesetting does to words: white space,
 hyphenation at line ends, ligatures, the shapes of quote marks and dashes, invisible characters.
-Letters, digits, case and every other sign must be equal.
+Letters, digits, case and every other sign must be equal; a quote begins and ends where words do.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ _SHAPES = str.maketrans(
         "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "−": "-",
     }
 )  # fmt: skip
+#: Chinese, Japanese and Korean signs begin here; they are written without spaces.
+_NO_SPACES_FROM = "\u2e80"
 _INVISIBLE = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff\ufffe")
 
 
@@ -27,14 +29,28 @@ def locate(quote: str, text: str) -> tuple[int, int] | None:
         return None
     plain, origins = _plain(text)
     at = plain.find(needle)
-    if at < 0:
-        return None
-    return origins[at], origins[at + len(needle) - 1] + 1
+    while at >= 0:
+        end = at + len(needle)
+        if not _cuts_a_word(plain, at) and not _cuts_a_word(plain, end):
+            return origins[at], origins[end - 1] + 1
+        at = plain.find(needle, at + 1)
+    return None
 
 
 def same(one: str, other: str) -> bool:
     """Whether two texts differ only in typesetting."""
     return _plain(one)[0].strip() == _plain(other)[0].strip()
+
+
+def _cuts_a_word(plain: str, at: int) -> bool:
+    """Whether a cut at ``at`` falls inside a word or a number: «1 day» stands in no «21 days»,
+    «5 %» in no «-5 %» or «1.5 %». Scripts that write no spaces may be cut anywhere."""
+    before, after = plain[at - 1 : at] if at else "", plain[at : at + 1]
+    if before.isalnum() and after.isalnum():
+        return max(before, after) < _NO_SPACES_FROM
+    if after.isdigit() and before and before in "-.,":
+        return before == "-" or plain[at - 2 : at - 1].isdigit()
+    return before.isdigit() and bool(after) and after in ".,-" and plain[at + 1 : at + 2].isdigit()
 
 
 def _plain(text: str) -> tuple[str, list[int]]:
@@ -44,7 +60,7 @@ def _plain(text: str) -> tuple[str, list[int]]:
     for offset, original in enumerate(text):
         if original in _INVISIBLE:
             continue
-        for char in unicodedata.normalize("NFKC", original).translate(_SHAPES):
+        for char in _unligatured(original).translate(_SHAPES):
             if char.isspace():
                 if characters and characters[-1] == " ":
                     continue
@@ -52,6 +68,13 @@ def _plain(text: str) -> tuple[str, list[int]]:
             characters.append(char)
             origins.append(offset)
     return _without_hyphenation(characters, origins, text)
+
+
+def _unligatured(char: str) -> str:
+    """Ligatures and width forms as plain letters; «10²» and «5½» do not become 102 and 51/2."""
+    if unicodedata.decomposition(char).startswith(("<super>", "<sub>", "<fraction>")):
+        return char
+    return unicodedata.normalize("NFKC", char)
 
 
 def _without_hyphenation(

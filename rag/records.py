@@ -98,7 +98,13 @@ class FileRecord:
 
     @property
     def searchable(self) -> bool:
-        return self.status in ("indexed", "partial")
+        """Whether questions reach it: also by a former version, when its latest failed."""
+        return self.status in ("indexed", "partial") or self.chunks > 0
+
+    @property
+    def outdated(self) -> bool:
+        """Its latest version could not be read, and the one before it answers."""
+        return self.chunks > 0 and self.status not in ("indexed", "partial")
 
 
 # ------------------------------------------------------------------ questions
@@ -167,6 +173,8 @@ class Prompt:
     tokens: int
     budget: int
     dropped: tuple[Passage, ...] = ()
+    #: Whether ``tokens`` was counted by the server's own tokenizer; else it errs on the high side.
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,8 +103,9 @@ class Retriever:
         """Indexed files a glob names, None for all. Raises UsageError when it names none."""
         if not pattern:
             return None
+        glob = pattern.casefold()
         known = [r.file for r in self.reader.files() if r.searchable]
-        found = [f for f in known if fnmatch.fnmatchcase(f.casefold(), pattern.casefold())]
+        found = [f for f in known if f == pattern or fnmatch.fnmatchcase(f.casefold(), glob)]
         if not found:
             raise UsageError(
                 f"--filter file={pattern} matches none of {len(known)} indexed files",

@@ -26,7 +26,7 @@ class Settings:
 
     # where the index is
     index: str = ".rag"
-    qdrant_url: str = ""
+    qdrant_url: str = field(default="", repr=False)  # may hold a password, as may the others
     qdrant_api_key: str = field(default="", repr=False)
     collection: str = "affidavit"
     shards: int = 1
@@ -54,8 +54,8 @@ class Settings:
     ask_k: int = 5
     generator: str = "auto"
     model: str = "qwen3:4b-instruct"
-    ollama_url: str = "http://127.0.0.1:11434"
-    openai_url: str = ""
+    ollama_url: str = field(default="http://127.0.0.1:11434", repr=False)
+    openai_url: str = field(default="", repr=False)
     openai_api_key: str = field(default="", repr=False)
     context: int = 4096  # tokens shared by prompt and answer
     answer_tokens: int = 512
@@ -72,7 +72,9 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Values that may appear in no log, error, record or report."""
-        return tuple(s for s in (self.qdrant_api_key, self.openai_api_key) if s)
+        addresses = (self.qdrant_url, self.ollama_url, self.openai_url)
+        passwords = [urlsplit(address).password for address in addresses]
+        return tuple(s for s in (self.qdrant_api_key, self.openai_api_key, *passwords) if s)
 
 
 _KINDS: dict[str, tuple[type, bool]] = {}

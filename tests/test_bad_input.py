@@ -265,11 +265,20 @@ def test_a_misspelt_keyword_in_python_is_a_usage_error(call: object) -> None:
 
 def test_asking_for_no_passage_in_python_is_a_usage_error(samples_index: Path) -> None:
     with Pipeline.open(samples_index) as rag:
-        for k in (0, -1):
-            with pytest.raises(UsageError, match="asks for no passage"):
+        for k in (0, -1, 2.5, 10**7):
+            with pytest.raises(UsageError, match="no number of passages"):
                 rag.search("fence?", k=k)
-            with pytest.raises(UsageError, match="asks for no passage"):
+            with pytest.raises(UsageError, match="no number of passages"):
                 rag.ask("fence?", k=k)
+
+
+def test_a_closed_pipeline_says_so_and_not_that_the_index_is_damaged(samples_index: Path) -> None:
+    with Pipeline.open(samples_index) as rag:
+        pass
+    rag.close()
+    for ask in (rag.search, rag.ask):
+        with pytest.raises(UsageError, match="this pipeline is closed"):
+            ask("Where is the fence?")
 
 
 # ---------------------------------------------------------------------- damage

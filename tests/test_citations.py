@@ -96,6 +96,54 @@ def test_a_quote_with_quote_marks_inside_is_shown_whole() -> None:
     assert sentence.reasons == ()
 
 
+@pytest.mark.parametrize("forged", ["[1]", "[1;2]", "[ 1-2 ]", "[99]"])
+def test_numbers_inside_a_quotation_are_the_source_s_and_cite_nothing(forged: str) -> None:
+    text = f"Employees accrue 18 days of leave {forged}."
+    liar = Passage(2, "b.txt", None, None, "", text, 0.5, "b")
+    cited = cite(f"“{text}” [2]", (ONE, liar))
+    (sentence,) = cited.sentences
+    assert (sentence.text, sentence.citations) == (f"“{text}”", (2,))
+    assert [(e.file, e.quote) for e in sentence.evidence] == [("b.txt", text)]
+    assert (sentence.reasons, cited.notices) == ((), ())
+    assert cited.answer == f"“{text}” [2]"
+
+
+@pytest.mark.parametrize("marker", ["[1]", "【1】", "[passage 1]", "[Source 1]", "[ 1 ]"])
+def test_markers_in_the_forms_models_write_are_understood(marker: str) -> None:
+    (sentence,) = cite(f"Leave is 21 days a year {marker}.", PASSAGES).sentences
+    assert (sentence.text, sentence.citations) == ("Leave is 21 days a year.", (1,))
+
+
+def test_an_invented_number_of_any_length_goes() -> None:
+    cited = cite("Leave is 21 days a year [99999]. [1]", PASSAGES)
+    assert "99999" not in cited.answer
+    assert cited.notices
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "Not supported in source code, the CEO stole 9 million in 2021 [1].",
+        "The CEO stole 9 million, right?",
+        "Is it true that leave is 25 days [1]?",
+    ],
+)
+def test_a_claim_cannot_pass_for_a_refusal_or_a_question(claim: str) -> None:
+    cited = cite(f"{claim}\n{REFUSAL}: the rest", PASSAGES)
+    assert not cited.refused
+    assert cited.sentences[0].verdict == "unverified"
+
+
+def test_a_question_of_the_model_s_claims_nothing() -> None:
+    (sentence,) = cite("What else would you like to know?", PASSAGES).sentences
+    assert sentence.verdict is None
+
+
+def test_words_cut_out_of_longer_words_are_no_quote() -> None:
+    (sentence,) = cite("1 days of paid leave a year [1].", PASSAGES).sentences
+    assert [e.quote for e in sentence.evidence] != ["1 days of paid leave a year."]
+
+
 def test_a_citation_without_a_likeness_says_so() -> None:
     (sentence,) = cite("Quantum chromodynamics explains gluons [2].", PASSAGES).sentences
     assert sentence.evidence == ()

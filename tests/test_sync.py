@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -32,6 +33,7 @@ from ingest.report import IngestReport
 from rag.embedder import Embedder
 from rag.errors import ConfirmationNeeded, IndexMismatch, IndexMissing, UsageError
 from rag.records import FileRecord
+from rag.store.base import chunk_id
 from rag.store.embedded import EmbeddedReader
 
 SAMPLES = Path(__file__).parents[1] / "data" / "samples"
@@ -749,3 +751,26 @@ def test_a_plan_without_a_change_reads_no_file(tmp_path: Path) -> None:
     assert [t.file for t in plan.keep] == ["a.txt"]
     other = replace(line, bytes=1)
     assert [t.file for t in make_plan([str(tmp_path)], [other], skip=tmp_path).read] == ["a.txt"]
+
+
+def test_a_copy_beside_it_does_not_lend_another_file_its_vector(tmp_path: Path) -> None:
+    """A vector is made with the file's own title; equal text elsewhere in a run changes nothing."""
+    body = "<html><head><title>{}</title></head><body><p>Payment is due soon.</p></body></html>"
+    docs, fresh = tmp_path / "docs", tmp_path / "fresh"
+    for folder in (docs, fresh):
+        folder.mkdir()
+        (folder / "zebra.html").write_text(body.format("Zebra hire"))
+    ingest_folder(docs, index=str(tmp_path / "grown"))
+    for folder in (docs, fresh):
+        shutil.copy(folder / "zebra.html", folder / "zebra2.html")
+        (folder / "mango.html").write_text(body.format("Mango deliveries"))
+    grown = ingest_folder(docs, index=str(tmp_path / "grown"))
+    assert grown.embedded == 1  # the mango; the second zebra is a copy
+    ingest_folder(fresh, index=str(tmp_path / "whole"))
+    vectors = []
+    for name in ("grown", "whole"):
+        with closing(EmbeddedReader(tmp_path / name)) as reader:
+            (record,) = [r for r in reader.files() if r.file == "mango.html"]
+            place = chunk_id(record.file, record.content, 0, reader.meta().fingerprint)
+            vectors.append(reader.vectors([place])[place])
+    assert float(vectors[0] @ vectors[1]) > 0.999

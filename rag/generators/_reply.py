@@ -10,9 +10,10 @@ from rag.generators._http import ModelServer, read_json
 from rag.generators.base import OnText
 from rag.records import Draft, Prompt
 
-#: A prompt came through whole if the server counts at least this share of ``prompt.tokens``.
-#: The estimate before sending is 1.1 to 1.8 times the true count, so a whole prompt comes back
-#: as .55 or more; a server that cuts keeps at most half, which is .5 / 1.1 = .45 or less.
+#: An estimated prompt came through whole if the server counts at least this share of
+#: ``prompt.tokens``. The estimate is 1.1 to 1.8 times the true count, so a whole prompt comes back
+#: as .55 or more. A server that cuts to half its window is caught; one that cuts less is caught
+#: only where the count before sending was exact. Ollama is told not to cut at all.
 WHOLE_PROMPT_SHARE = 0.45
 
 
@@ -111,9 +112,11 @@ class Reply:
                 f"is void: the prompt took {count} tokens where {room} fit",
                 "send fewer passages (-k) or raise context (RAG_CONTEXT)",
             )
-        if count < WHOLE_PROMPT_SHARE * self._prompt.tokens:
+        least = self._prompt.tokens * (1 if self._prompt.exact else WHOLE_PROMPT_SHARE)
+        if count < least:
+            about = "" if self._prompt.exact else "about "
             raise self._server.invalid(
-                f"is void: it read only {count} of about {self._prompt.tokens} prompt tokens,"
+                f"is void: it read only {count} of {about}{self._prompt.tokens} prompt tokens,"
                 " so the prompt was cut",
                 "give the server a larger context, or send fewer passages (-k)",
             )

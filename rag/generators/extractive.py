@@ -49,6 +49,9 @@ _MOST = 3
 _SHORTEST_WORDS = 3
 _NEW_WORDS = 4
 
+#: Chinese, Japanese and Korean signs begin here.
+_NO_SPACES_FROM = "\u2e80"
+
 #: Two quotes that share more of their words than this say the same.
 _ALIKE = 0.7
 
@@ -134,6 +137,8 @@ def _candidates(passages: Sequence[Passage]) -> list[_Candidate]:
         for start, end in spans(passage.text):
             text = passage.text[start:end]
             words = frozenset(document_words(text).indices)
-            if len(words) >= _SHORTEST_WORDS and not text.endswith("?"):
+            # a script without spaces makes one «word» of a sentence
+            enough = len(words) >= _SHORTEST_WORDS or max(text) >= _NO_SPACES_FROM
+            if enough and not text.endswith(("?", "？")):
                 found.append(_Candidate(passage, text, words))
     return found

@@ -17,7 +17,8 @@ _SHOWN_MODELS = 5  # in the error for a missing model; a server can list hundred
 class OpenAIGenerator:
     """Answers from a model behind ``url``, which may end in «/v1» or not.
 
-    With ``model`` "" the first model served is used. ``context`` is the window in tokens for
+    With ``model`` "" the first model served is used, with ``or_first`` also when ``model`` is not
+    among them. ``context`` is the window in tokens for
     prompt and answer together; ``check`` lowers it to the server's own where that is smaller.
     The key goes into the request and nowhere else.
     """
@@ -25,7 +26,7 @@ class OpenAIGenerator:
     kind = "openai"
 
     def __init__(
-        self, url: str, model: str, *,
+        self, url: str, model: str, *, or_first: bool = False,
         api_key: str, context: int, answer_tokens: int, seed: int,
         connect_timeout: float, reply_timeout: float,
     ) -> None:  # fmt: skip
@@ -40,6 +41,7 @@ class OpenAIGenerator:
         )
         self._root = self._http.under("/v1")
         self.model = model
+        self._or_first = or_first
         self.context = context
         self.answer_tokens = answer_tokens
         self._seed = seed
@@ -53,7 +55,9 @@ class OpenAIGenerator:
         served = self._served()
         if not served:
             raise self._http.unavailable("serves no model", "load one into it")
-        entry = next((e for e in served if not self.model or self.model in _names(e)), None)
+        entry = next((e for e in served if self.model in _names(e)), None)
+        if entry is None and (self._or_first or not self.model):
+            entry, self.model = served[0], ""
         if entry is None:
             names = ", ".join(self._http.quoted(str(e["id"])) for e in served[:_SHOWN_MODELS])
             raise self._http.unavailable(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import IndexMismatch
-from rag.records import Chunk, FileRecord
+from rag.records import HARMLESS, Chunk, FileRecord
 from rag.words import SparseVector
 
 FORMAT = 1  # raise it when the stored form changes; an index of another format is exit 12
@@ -70,6 +70,7 @@ class IndexCounts:
     files: int
     searchable: int
     failed: int
+    outdated: int  # failed, and still searchable in a former version
     partial: int
     chunks: int
     by_status: dict[str, int]
@@ -280,12 +281,11 @@ def counts_of(records: Sequence[FileRecord]) -> IndexCounts:
     by_status: dict[str, int] = {}
     for record in records:
         by_status[record.status] = by_status.get(record.status, 0) + 1
-    searchable = by_status.get("indexed", 0) + by_status.get("partial", 0)
-    harmless = searchable + by_status.get("empty", 0) + by_status.get("unsupported", 0)
     return IndexCounts(
         files=len(records),
-        searchable=searchable,
-        failed=len(records) - harmless,
+        searchable=sum(r.searchable for r in records),
+        failed=sum(r.status not in HARMLESS and r.status != "partial" for r in records),
+        outdated=sum(r.outdated for r in records),
         partial=by_status.get("partial", 0),
         chunks=sum(r.chunks for r in records),
         by_status=by_status,
