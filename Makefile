@@ -10,7 +10,7 @@ QUESTION ?= What does the pilot who flipped a Cessna at Weiser Air Park say coul
 
 install: $(VENV)/.installed
 
-# torch comes first and pinned: with it in place nothing pulls in a build for graphics cards.
+# torch comes first and pinned: with it in place a package that wants torch takes no other.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
