@@ -21,7 +21,9 @@ from rag.render import one_line
 @click.option("--retry-failed", is_flag=True, help="Read files again that failed before.")
 @click.option("--reindex", is_flag=True, help="Build the index again from nothing.")
 @click.option("--yes", is_flag=True, help="Go on although most files have vanished.")
-@click.option("--workers", type=click.IntRange(0), help="Processes that read files (0: all cores).")
+@click.option(
+    "--workers", type=click.IntRange(0), help="Accepted, not used yet: one process reads."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @common_options
 @click.pass_context

@@ -112,6 +112,7 @@ class FaultyHandler(BaseHTTPRequestHandler):
             return  # the client hung up, as it may
 
     def answer(self, request: Request) -> None:
+        """Answer as the protocol of the subclass does."""
         raise NotImplementedError
 
     # ------------------------------------------------------------------ faults

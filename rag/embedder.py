@@ -20,7 +20,7 @@ from rag.settings import Settings
 
 Vectors = NDArray[np.float32]
 
-BATCH = 16  # texts a call; 8 and 32 were 5–30 % slower under OpenVINO on two cores
+BATCH = 16  # texts a call; under OpenVINO on two cores 8 was no quicker and 32 was 30 % slower
 
 
 class Embedder:

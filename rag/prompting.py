@@ -10,7 +10,7 @@ from rag.errors import UsageError
 from rag.generators.base import Generator
 from rag.records import Passage, Prompt
 
-#: Tokens that a chat template adds around two messages (ChatML: 13–25, Llama 3: 20–30).
+#: Tokens left for the chat template around two messages; SmolLM2's adds 11 to 16 [measured].
 _CHAT_TEMPLATE = 48
 
 _PIECES = re.compile(r"\d|[^\W\d_]+|([^\w\s]|_)\1*|\n+|[ \t]{2,}|[ \t](?=\d)|[^\S \t\n]")

@@ -17,7 +17,7 @@ _SHAPES = str.maketrans(
     }
 )  # fmt: skip
 #: Chinese, Japanese and Korean signs begin here; they are written without spaces.
-_NO_SPACES_FROM = "\u2e80"
+NO_SPACES_FROM = "\u2e80"
 _INVISIBLE = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff\ufffe")
 
 
@@ -47,7 +47,7 @@ def _cuts_a_word(plain: str, at: int) -> bool:
     «5 %» in no «-5 %» or «1.5 %». Scripts that write no spaces may be cut anywhere."""
     before, after = plain[at - 1 : at] if at else "", plain[at : at + 1]
     if before.isalnum() and after.isalnum():
-        return max(before, after) < _NO_SPACES_FROM
+        return max(before, after) < NO_SPACES_FROM
     if after.isdigit() and before and before in "-.,":
         return before == "-" or plain[at - 2 : at - 1].isdigit()
     return before.isdigit() and bool(after) and after in ".,-" and plain[at + 1 : at + 2].isdigit()

@@ -37,6 +37,7 @@ _SEARCHES = 3
 _LOOK_AHEAD = 5
 
 #: Share of equal words from which a passage repeats an earlier one, if its numbers are equal too.
+#: Set by hand, high: a passage wrongly dropped costs more than one shown twice.
 _REPEATS = 0.9
 
 

@@ -38,7 +38,7 @@ class Settings:
     embedder: str = "bundled"
     query_prefix: str | None = None  # None: what the model itself declares
     passage_prefix: str | None = None
-    chunk_tokens: int = 200  # bench/retrieval.md
+    chunk_tokens: int = 200  # with a prefix within the 256 the bundled model reads
     cache_dir: str = ""  # "": the user's cache folder
 
     # retrieval; defaults measured in bench/retrieval.md
@@ -67,7 +67,7 @@ class Settings:
     prompt: str = ""  # "": the template shipped in prompts/
 
     # ingestion
-    workers: int = 0  # 0: as many as there are processors
+    workers: int = 0  # accepted and not used yet: files are read in one process
 
     @property
     def secrets(self) -> tuple[str, ...]:

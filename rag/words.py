@@ -16,7 +16,9 @@ from typing import Any
 #: Part of the index fingerprint: raise it when the words of a text change.
 WORDS_VERSION = "bm25-en-1"
 
-#: Average words of a chunk after stop words; the length normalisation is flat around it.
+#: The length at which BM25 neither raises nor lowers a text. Chunks of the FinanceBench reports
+#: have 53 distinct words on average; 60 instead of 100 moved page@5 by +.015 and page@10 by -.015,
+#: one question each.
 _AVERAGE_WORDS = 100
 
 
