@@ -2,7 +2,7 @@
 
 A template has two headed parts. «# rules» is sent as it stands, byte for byte the same with every
 question, so that a model server's prefix cache holds it. «# material» is filled with the fenced
-passages and the question.
+passages and the question; in the judge's template, with the claim to be judged.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 #: The one phrase for «the documents do not say», shared by prompt, code and tests.
 REFUSAL = "not supported in source"
@@ -28,7 +29,6 @@ _FOLDER = Path(__file__).parent
 _PARTS = re.compile(
     r"\A\s*# rules\n(?P<rules>.*)^# material\n(?P<material>.*)\Z", re.DOTALL | re.MULTILINE
 )
-_FIELDS = ("{passages}", "{question}")
 
 
 class TemplateError(ValueError):
@@ -37,29 +37,45 @@ class TemplateError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A checked template: ``rules`` is sent as it is, ``material`` has both fields."""
+    """A checked template: ``rules`` is sent as it is, ``material`` has both fields.
+
+    ``asks`` names the field beside the passages: «question», or «claim» for the judge.
+    """
 
     name: str
     rules: str
     material: str
+    asks: Literal["question", "claim"] = "question"
 
     @property
     def fingerprint(self) -> str:
         """Names the exact text that was used, in records and history."""
         return hashlib.sha256(f"{self.rules}\0{self.material}".encode()).hexdigest()[:16]
 
-    def fill(self, question: str, passages: Iterable[str]) -> str:
-        """The material with fenced passages and the question, which cannot open a fence either."""
+    def fill(self, asked: str, passages: Iterable[str]) -> str:
+        """The material with fenced passages and the question or claim, which opens no fence."""
         fields = {
-            "{passages}": "\n".join(passages),
-            "{question}": inert(" ".join(question.split())),
+            "passages": "\n".join(passages),
+            self.asks: inert(" ".join(asked.split())),
         }
-        return re.sub(r"\{passages\}|\{question\}", lambda m: fields[m.group()], self.material)
+        return re.sub(rf"\{{(passages|{self.asks})\}}", lambda m: fields[m.group(1)], self.material)
 
 
 def load(name: str = "answer") -> Template:
     """A template shipped here by its name, or any file by its path. Raises TemplateError."""
     path = Path(name) if name.endswith(".md") or "/" in name else _FOLDER / f"{name}.md"
+    template = _read(path, "question")
+    if REFUSAL not in template.rules:
+        raise TemplateError(f"prompt template {path}: its rules do not teach «{REFUSAL}»")
+    return template
+
+
+def load_judge() -> Template:
+    """The template by which a chat model judges a claim; only the one shipped here."""
+    return _read(_FOLDER / "judge.md", "claim")
+
+
+def _read(path: Path, asks: Literal["question", "claim"]) -> Template:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -67,12 +83,12 @@ def load(name: str = "answer") -> Template:
     parts = _PARTS.match(text.replace("\r\n", "\n"))
     if not parts:
         raise TemplateError(f"prompt template {path} lacks its «# rules» or «# material» part")
-    missing = [field for field in _FIELDS if field not in parts["material"]]
+    fields = ("{passages}", f"{{{asks}}}")
+    missing = [field for field in fields if field not in parts["material"]]
     if missing:
         raise TemplateError(f"prompt template {path} lacks {' and '.join(missing)} in its material")
-    if REFUSAL not in parts["rules"]:
-        raise TemplateError(f"prompt template {path}: its rules do not teach «{REFUSAL}»")
-    return Template(path.stem, parts["rules"].strip() + "\n", parts["material"].strip() + "\n")
+    rules, material = parts["rules"].strip() + "\n", parts["material"].strip() + "\n"
+    return Template(path.stem, rules, material, asks)
 
 
 def fence(number: int, text: str, *, file: str, page: int | None = None) -> str:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rag.checking.base import Verdict
+    from rag.checking.check import verify
     from rag.pipeline import Pipeline
     from rag.records import Answer, Passage, Sentence
 
-__all__ = ["Answer", "Passage", "Pipeline", "Sentence"]
+__all__ = ["Answer", "Passage", "Pipeline", "Sentence", "Verdict", "verify"]
 
 _HOMES = {
     "Pipeline": "rag.pipeline",
     "Answer": "rag.records",
     "Passage": "rag.records",
     "Sentence": "rag.records",
+    "Verdict": "rag.checking.base",
+    "verify": "rag.checking.check",
 }
 
 

@@ -1,4 +1,5 @@
-"""What ``rag.testing.ScriptedServer`` says: Ollama's protocol and OpenAI's, as spoken for real."""
+"""What ``rag.testing.ScriptedServer`` says: Ollama's, OpenAI's and System One's protocol, as
+spoken for real."""
 
 from __future__ import annotations
 
@@ -15,21 +16,25 @@ class ModelHandler(FaultyHandler):
 
     def answer(self, request: Request) -> None:
         script = self.server.script
+        replies = {
+            "/api/chat": self._ollama_chat,
+            "/v1/chat/completions": self._openai_chat,
+            "/v1/systemone": self._systemone,
+        }
+        if reply := replies.get(request.path):
+            reply(request.body)
+            return
         match request.path:
             case "/api/version":
                 self.send_json({"version": "0.40.0"})
             case "/api/tags":
                 self.send_json({"models": [_ollama_entry(name) for name in script.models]})
             case "/api/show" if request.body["model"] in script.models:
-                self.send_json(_SHOWN)
-            case "/api/chat":
-                self._ollama_chat(request.body)
+                self.send_json(_DECISION_SHOWN if _decides(request.body["model"]) else _SHOWN)
             case "/api/pull":
                 self._ollama_pull(request.body["model"])
             case "/v1/models":
                 self.send_json({"object": "list", "data": [{"id": name} for name in script.models]})
-            case "/v1/chat/completions":
-                self._openai_chat(request.body)
             case "/props" if script.slot_context:
                 self.send_json({"default_generation_settings": {"n_ctx": script.slot_context}})
             case "/tokenize" if script.tokenize:
@@ -110,6 +115,29 @@ class ModelHandler(FaultyHandler):
     def _event(self, choice: dict[str, Any]) -> None:
         self.chunk(_sse({"object": "chat.completion.chunk", "choices": [{"index": 0, **choice}]}))
 
+    # ------------------------------------------------------------------ System One
+
+    def _systemone(self, body: dict[str, Any]) -> None:
+        """Answers with the probabilities of the next reply, whose text is {question: {option:
+        probability}} as JSON; any other text is sent as it is."""
+        model = body["model"]
+        if model in self.server.script.models and not _decides(model):
+            told = "This model is not a decision model"  # as llama.cpp says it
+            error = {"code": 501, "message": told, "type": "not_supported_error"}
+            self.send_json({"error": error}, 501)
+            return
+        reply = self._next_reply(body)
+        if reply is None:
+            return
+        try:
+            scripted = dict(json.loads(reply.text))
+        except (ValueError, TypeError):
+            self.send_body(reply.text.encode(), 200)
+            return
+        answers = {question: _choice(found) for question, found in scripted.items()}
+        usage = {"input_tokens": _tokens(json.dumps(body)), "output_tokens": 0}
+        self.send_json({"model": model, "answers": answers, "usage": usage})
+
     # ------------------------------------------------------------------ replies
 
     def _next_reply(self, body: dict[str, Any]) -> Reply | None:
@@ -169,6 +197,22 @@ def _told_count(reply: Reply, body: dict[str, Any]) -> int:
     return sum(_tokens(message["content"]) for message in body["messages"])
 
 
+def _decides(model: str) -> bool:
+    return model.startswith("d1-")
+
+
+def _choice(probabilities: Any) -> dict[str, Any]:
+    """One answer to a «choice»; what is no set of probabilities is left out of it."""
+    if not isinstance(probabilities, dict) or not probabilities:
+        return {"type": "choice"}
+    numbers = {k: v for k, v in probabilities.items() if isinstance(v, int | float)}
+    best = max(numbers, key=numbers.__getitem__, default="")
+    return {
+        "type": "choice", "choice": best, "probabilities": probabilities,
+        "confidence": numbers.get(best, 0.0),
+    }  # fmt: skip
+
+
 def _ollama_entry(name: str) -> dict[str, Any]:
     return {
         "name": name, "model": name, "modified_at": "2026-11-01T09:00:00Z", "size": 2_497_293_931,
@@ -192,3 +236,18 @@ _SHOWN: dict[str, Any] = {
     },
     "capabilities": ["completion", "tools"],
 }  # fmt: skip
+
+#: The same of a decision model.
+_DECISION_SHOWN: dict[str, Any] = {
+    "modified_at": "2026-11-01T09:00:00Z",
+    "details": {
+        "parent_model": "",
+        "format": "safetensors",
+        "family": "lfm2",
+        "families": ["lfm2"],
+        "parameter_size": "600M",
+        "quantization_level": "BF16",
+    },
+    "model_info": {"general.architecture": "lfm2", "lfm2.context_length": 128000},
+    "capabilities": ["decision", "vision", "audio"],
+}

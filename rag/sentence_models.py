@@ -86,15 +86,7 @@ class SentenceModel:
 
     def weights_sha256(self) -> str:
         """One digest over the model's safetensors files, in the order of their names."""
-        folder = Path(str(getattr(self._model[0].auto_model, "name_or_path", "") or self.source))
-        files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
-        if files:
-            return sha256_of(files)
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self._model.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().float().cpu().numpy().tobytes())
-        return digest.hexdigest()
+        return _weights_sha256(self._model, self.source)
 
 
 _PASSAGE_NAMES = ("passage", "document", "corpus")
@@ -117,8 +109,13 @@ def _load(source: str) -> Any:
         ) from error
 
 
-def cross_encoder(source: str) -> Any:
-    """A sentence-transformers CrossEncoder; ``predict(pairs)`` scores (question, text) pairs."""
+def cross_encoder(
+    source: str, what: str = "reranker", otherwise: str = "switch it off with --reranker ''"
+) -> Any:
+    """A sentence-transformers CrossEncoder; ``predict(pairs)`` scores (question, text) pairs.
+
+    Raises ModelUnavailable, saying ``what`` is missing and what to do ``otherwise``.
+    """
     with _quietly():
         from sentence_transformers import CrossEncoder
 
@@ -127,13 +124,68 @@ def cross_encoder(source: str) -> Any:
                 source,
                 device="cpu",
                 trust_remote_code=False,
+                local_files_only=Path(source).is_dir(),
                 model_kwargs={"use_safetensors": True},
             )
         except Exception as error:
             raise ModelUnavailable(
-                f"reranker «{source}» cannot be loaded: {_first_line(error)}",
-                "give a local folder or a hub name, or switch it off with --reranker ''",
+                f"{what} «{source}» cannot be loaded: {_first_line(error)}",
+                f"give a local folder or a hub name, or {otherwise}",
             ) from error
+
+
+class PairModel:
+    """A CrossEncoder that classifies (premise, hypothesis) pairs, with its own tokenizer.
+
+    ``labels`` are the names of its outputs in order, as its configuration gives them; ``limit``
+    is how many tokens it reads of a pair, special ones included. Raises ModelUnavailable.
+    """
+
+    def __init__(self, source: str, *, what: str, otherwise: str) -> None:
+        self._model = cross_encoder(source, what, otherwise)
+        config = self._model.config
+        self.labels = tuple(str(config.id2label[n]) for n in range(config.num_labels))
+        self.limit = min(int(self._model.max_seq_length or _USUAL_LIMIT), _MOST_TOKENS)
+        self._source = source
+
+    def logits(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
+        """Raw outputs of shape (len(pairs), len(labels)), whatever the model does with them."""
+        import torch
+
+        with _quietly():
+            scores = self._model.predict(
+                list(pairs), activation_fn=torch.nn.Identity(), show_progress_bar=False
+            )
+        return np.asarray(scores, dtype=np.float64).reshape(len(pairs), len(self.labels))
+
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        """(start, end) in ``text`` of each of its tokens, however many there are."""
+        with _quietly():
+            encoded = self._model.tokenizer(
+                text, add_special_tokens=False, return_offsets_mapping=True, truncation=False
+            )
+        return [(int(start), int(end)) for start, end in encoded["offset_mapping"]]
+
+    def weights_sha256(self) -> str:
+        """As `SentenceModel.weights_sha256`."""
+        return _weights_sha256(self._model, self._source)
+
+
+#: Tokens of a pair where a model names none or an absurd number, as many configurations do.
+_USUAL_LIMIT = 512
+_MOST_TOKENS = 4096
+
+
+def _weights_sha256(model: Any, source: str) -> str:
+    folder = Path(str(getattr(model[0].auto_model, "name_or_path", "") or source))
+    files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
+    if files:
+        return sha256_of(files)
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().float().cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def sha256_of(files: Sequence[Path]) -> str:

@@ -1,28 +1,31 @@
 """Test doubles, shipped as product: a scripted model server, and a real one with a tiny model.
 
-``ScriptedServer`` speaks Ollama's protocol and OpenAI's over real sockets and fails on request
-in every way a server can; ``tiny_llama_server`` runs llama.cpp itself on a 135M-parameter model.
+``ScriptedServer`` speaks Ollama's protocol, OpenAI's and System One's over real sockets and fails
+on request in every way a server can; ``tiny_llama_server`` runs llama.cpp itself on a
+135M-parameter model.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from rag._scripted_http import FAULTS, FaultKind, LoopbackServer, Reply, Request, Script
 from rag._scripted_models import ModelHandler
 from rag.errors import UsageError
 
 __all__ = [
-    "FAULTS", "MODEL", "TINY_MODEL", "FaultKind", "Reply", "Request", "ScriptedServer",
-    "faulty_server", "tiny_llama_server",
+    "DECISION_MODEL", "FAULTS", "MODEL", "TINY_MODEL", "FaultKind", "Reply", "Request",
+    "ScriptedServer", "faulty_server", "tiny_llama_server",
 ]  # fmt: skip
 
 MODEL = "qwen3:4b-instruct"
+DECISION_MODEL = "d1-omni"
 TINY_MODEL = "smollm2-135m-instruct"
 
 
@@ -49,6 +52,11 @@ class ScriptedServer(Script):
     def enqueue(self, *replies: str | Reply) -> None:
         """Answer the next chat or pull requests with these, in order."""
         self.replies.extend(Reply(r) if isinstance(r, str) else r for r in replies)
+
+    def enqueue_decisions(self, *answers: Mapping[str, Any]) -> None:
+        """Answer the next System One requests with these, {question: {option: probability}}, in
+        order. Only models named d1-… decide; others are refused as llama.cpp refuses them."""
+        self.replies.extend(Reply(json.dumps(answer)) for answer in answers)
 
     def fail(self, kind: FaultKind | None, path: str = "/") -> None:
         """Meet every request whose path begins with ``path`` with a fault; None mends it.

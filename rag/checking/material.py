@@ -1,0 +1,136 @@
+"""All evidence of one check, sentence by sentence, taken apart once."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+from prompts import MARKER
+from rag.checking.base import Quote
+from rag.checking.quantities import Quantity, quantities
+from rag.checking.reading import PRONOUNS, Reading, read
+from rag.checking.tokens import tokens
+from rag.checking.trust import addressed_to_checker
+from rag.sentences import spans
+
+_TITLE_LINE = re.compile(r"\s*(?:\(meta data\)\s*)?(?:TITLE:|#{1,6}\s)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A sentence of the evidence: ``index`` is its evidence text, ``start`` its place there."""
+
+    reading: Reading
+    index: int
+    start: int
+
+    @property
+    def text(self) -> str:
+        return self.reading.text
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """All evidence of one check, sentence by sentence, and the titles that stand over it."""
+
+    texts: tuple[str, ...]
+    stretches: tuple[Stretch, ...]
+    titles: tuple[str, ...]
+    _rarity: dict[str, float] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """Every stem of evidence and titles."""
+        own = (s.reading.places for s in self.stretches)
+        return frozenset(stem for places in own for stem in places) | self.title_stems
+
+    def quote(self, number: int) -> Quote:
+        """A sentence as it stands in its evidence text."""
+        stretch = self.stretches[number]
+        end = stretch.start + len(stretch.text)
+        return Quote(self.texts[stretch.index][stretch.start : end], stretch.index)
+
+    @cached_property
+    def title_stems(self) -> frozenset[str]:
+        headings = [s.text for s in self.stretches if _TITLE_LINE.match(s.text)]
+        titles = [re.sub(r"[_\W]+", " ", t) for t in self.titles]
+        return frozenset(t.stem for text in (*titles, *headings) for t in tokens(text) if t.content)
+
+    @cached_property
+    def _spread(self) -> Counter[str]:
+        return Counter(stem for s in self.stretches for stem in s.reading.places)
+
+    def rarity(self, stem: str) -> float:
+        """Inverse document frequency over the evidence's sentences; unknown words weigh most."""
+        known = self._rarity.get(stem)
+        if known is None:
+            known = math.log(1 + (len(self.stretches) + 1) / (0.5 + self._spread[stem]))
+            self._rarity[stem] = known
+        return known
+
+    @cached_property
+    def quantities(self) -> list[tuple[Quantity, Stretch, int]]:
+        """(quantity, its sentence, its token's position), titles' quantities left out."""
+        return [
+            (q, s, place)
+            for s in self.stretches
+            for q, place in zip(s.reading.quantities, s.reading.quantity_places, strict=True)
+        ]
+
+    @cached_property
+    def title_quantities(self) -> list[Quantity]:
+        return [q for t in self.titles for q in quantities(re.sub(r"[_]+", " ", t))]
+
+    @cached_property
+    def table_scales(self) -> list[float]:
+        """What bare figures of a table may stand for: «(in millions)»."""
+        whole = " ".join(self.texts).lower()
+        named = {"thousands": 1e3, "millions": 1e6, "billions": 1e9}
+        return [v for k, v in named.items() if re.search(rf"\b(?:in )?{k}\b", whole)]
+
+    @cached_property
+    def initials(self) -> frozenset[str]:
+        """Initials of the evidence's names and capitalised runs: «World Health Organization»."""
+        runs = (n for s in self.stretches for n in s.reading.names if n.last > n.first)
+        return frozenset(
+            "".join(w[0] for w in n.text.split() if w[0].isupper()).lower() for n in runs
+        )
+
+    @cached_property
+    def pronouns(self) -> frozenset[str]:
+        """Personal pronouns of the evidence."""
+        return frozenset(
+            w for s in self.stretches for w in s.reading.lower if w in PRONOUNS or w == "hers"
+        )
+
+    @cached_property
+    def lowercase(self) -> frozenset[str]:
+        """Stems that stand somewhere without a capital: no names by themselves."""
+        return frozenset(t.stem for s in self.stretches for t in s.reading.tokens if not t.capital)
+
+
+@lru_cache(maxsize=64)
+def material(texts: tuple[str, ...], titles: tuple[str, ...] = ()) -> Material:
+    """The evidence taken apart; the same evidence is taken apart once.
+
+    Numbers in brackets are references and no figures of the text, whoever wrote them; sentences
+    that speak to the checker are left out.
+    """
+    found = []
+    for index, original in enumerate(texts):
+        text = MARKER.sub(lambda m: " " * len(m.group()), original)
+        forged = addressed_to_checker(text)
+        for start, end in spans(text):
+            if not any(start < last and first < end for first, last in forged):
+                found.append(Stretch(read(text[start:end]), index, start))
+    return Material(texts, tuple(found), titles)
+
+
+def coverage(stems: Sequence[str], stretch_stems: frozenset[str], material: Material) -> float:
+    """Share of the stems, weighed by rarity, that a set of stems holds; 1.0 for no stems."""
+    total = sum(material.rarity(s) for s in stems)
+    return sum(material.rarity(s) for s in stems if s in stretch_stems) / total if total else 1.0

@@ -1,0 +1,249 @@
+"""Numbers, amounts, dates and quarters as they are written, read into comparable values.
+
+Order matters: the widest patterns take their characters first (dates before years before numbers),
+and what is glued to letters («F-16», «COVID-19», «B2B») is a name and no quantity.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal
+
+from rag.checking.patterns import (
+    BARE_YEAR,
+    DATES,
+    DECADE,
+    FRACTION,
+    FY,
+    LOOSE,
+    MONTH_ALONE,
+    MONTHS,
+    NTH,
+    NTH_WORD,
+    NUMBER,
+    QUARTERS,
+    SCALE,
+    TIME,
+    UNIT_WORDS,
+    WEEKDAY,
+    YEARS_RANGE,
+)
+from rag.checking.units import CURRENCIES, FRACTIONS, ORDINALS, SCALES, SMALL, UNITS
+
+Kind = Literal[
+    "number", "percent", "money", "date", "quarter", "decade", "ordinal", "time", "weekday"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One quantity of a text.
+
+    ``values`` are its possible readings, more than one where the writing is ambiguous; of a range,
+    both ends are quantities of their own. ``step`` is the size of the last digit written. Dates
+    have ``parts`` (year, month, day), quarters (year, quarter), each None where it is not said.
+    """
+
+    kind: Kind
+    start: int
+    end: int
+    values: tuple[float, ...] = ()
+    step: float = 0.0
+    unit: str = ""
+    parts: tuple[int | None, ...] = ()
+    loose: bool = False  # «about», «more than», «up to»: another figure may be meant
+    scaled: bool = False  # «million» stands beside it
+
+    @property
+    def ambiguous(self) -> bool:
+        return len(self.values) > 1
+
+    @property
+    def year(self) -> int | None:
+        """The year it names, also as a bare «2018»."""
+        if self.kind in ("date", "quarter"):
+            return self.parts[0]
+        return None
+
+
+@lru_cache(maxsize=8192)
+def quantities(text: str) -> tuple[Quantity, ...]:
+    """The quantities of a text in the order in which they stand."""
+    taken = bytearray(len(text))
+    found: list[Quantity] = []
+    for reader in (_dates, _times, _quarters, _years, _fractions, _numbers, _ordinals):
+        for quantity in reader(text, taken):
+            taken[quantity.start : quantity.end] = b"\1" * (quantity.end - quantity.start)
+            found.append(_loosened(quantity, text))
+    return tuple(sorted(found, key=lambda q: q.start))
+
+
+def _loosened(quantity: Quantity, text: str) -> Quantity:
+    if LOOSE.search(text[max(0, quantity.start - 24) : quantity.start]):
+        return replace(quantity, loose=True)
+    return quantity
+
+
+def _free(pattern: re.Pattern[str], text: str, taken: bytearray) -> Iterator[re.Match[str]]:
+    for match in pattern.finditer(text):
+        if not any(taken[match.start() : match.end()]):
+            yield match
+
+
+def _dates(text: str, taken: bytearray) -> Iterator[Quantity]:
+    for pattern in DATES:
+        for m in _free(pattern, text, taken):
+            groups = m.groupdict()
+            month, day = groups["month"].lower(), groups.get("day")
+            number = int(month) if month.isdigit() else MONTHS.index(month[:3]) + 1
+            if not 1 <= number <= 12 or (day and not 1 <= int(day) <= 31):
+                continue
+            year = groups.get("year")
+            parts = (full_year(year) if year else None, number, int(day) if day else None)
+            either = "/" in m.group() and int(day or 99) <= 12 and int(day or 0) != number
+            # 5/6/2019 is in May or in June: both readings, as month and day in one number
+            swapped = 100.0 * int(day or 0) + number
+            readings = (100.0 * number + int(day or 0), swapped) if either else ()
+            yield Quantity("date", m.start(), m.end(), readings, parts=parts)
+    for m in _free(MONTH_ALONE, text, taken):
+        number = MONTHS.index(m["month"][:3].lower()) + 1
+        yield Quantity("date", m.start(), m.end(), parts=(None, number, None))
+    for m in _free(WEEKDAY, text, taken):
+        day = "mtwtfss".index(m.group()[0].lower()) if m.group()[1] != "h" else 3
+        day = {"Sa": 5, "Su": 6}.get(m.group()[:2], day)
+        yield Quantity("weekday", m.start(), m.end(), (float(day),))
+
+
+def _times(text: str, taken: bytearray) -> Iterator[Quantity]:
+    for m in _free(TIME, text, taken):
+        hour, minute = int(m["hour"] or m["hour24"]), int(m["minute"] or m["minute24"] or 0)
+        if m["half"]:
+            hour = hour % 12 + 12 * (m["half"][0].lower() == "p")
+        yield Quantity("time", m.start(), m.end(), (60.0 * hour + minute,))
+
+
+def _quarters(text: str, taken: bytearray) -> Iterator[Quantity]:
+    for pattern in QUARTERS:
+        for m in _free(pattern, text, taken):
+            groups = m.groupdict()
+            nth = groups.get("nth")
+            quarter = NTH[nth.lower()] if nth else int(groups["quarter"])
+            year = full_year(groups["year"]) if groups.get("year") else None
+            yield Quantity("quarter", m.start(), m.end(), parts=(year, quarter))
+
+
+def _years(text: str, taken: bytearray) -> Iterator[Quantity]:
+    for m in _free(FY, text, taken):
+        yield Quantity("date", m.start(), m.end(), parts=(full_year(m["year"]), None, None))
+    for m in _free(DECADE, text, taken):
+        yield Quantity("decade", m.start(), m.end(), (float(m["decade"]),))
+    for m in _free(YEARS_RANGE, text, taken):
+        first, last = int(m["first"]), m["last"]
+        end = int(last) if len(last) == 4 else first // 100 * 100 + int(last)
+        if not 0 < end - first < 200:
+            continue
+        yield Quantity("date", m.start("first"), m.end("first"), parts=(first, None, None))
+        yield Quantity("date", m.start("last"), m.end("last"), parts=(end, None, None))
+    for m in _free(BARE_YEAR, text, taken):
+        if _is_count(text[m.end() : m.end() + 14]):
+            continue
+        yield Quantity("date", m.start(), m.end(), parts=(int(m["year"]), None, None))
+
+
+def _is_count(after: str) -> bool:
+    """Whether «2000» before ``after`` counts something measured, and is no year."""
+    return bool(re.match(rf"[\s-]{{0,2}}(?:{SCALE}|(?:{UNIT_WORDS})s?|percent)\b", after))
+
+
+def full_year(digits: str) -> int:
+    """«22» → 2022, «87» → 1987."""
+    year = int(digits)
+    return year if len(digits) > 2 else year + (2000 if year < 70 else 1900)
+
+
+def _numbers(text: str, taken: bytearray) -> Iterator[Quantity]:
+    for m in _free(NUMBER, text, taken):
+        if m["digits"] is None and m["word"].lower() == "one" and not (m["scale"] or m["unit"]):
+            continue  # a pronoun more often than a number
+        after = text[m.end() : m.end() + 1]
+        if m["digits"] and not (m["ordinal"] or m["scale"] or m["unit"]) and after.isalpha():
+            continue  # glued to letters: a name
+        values, step = _written(m["digits"], bool(m["scale"] or m["percent"])) if m["digits"] else (
+            (_spoken(m["word"]),), 1.0)  # fmt: skip
+        if m["scale"]:
+            scale = SCALES[m["scale"].lower()]
+            values, step = tuple(v * scale for v in values), step * scale
+        kind, unit, factor = _nature(m)
+        yield Quantity(
+            kind, m.start(), m.end(), tuple(v * factor for v in values), step * factor, unit,
+            scaled=bool(m["scale"]),
+        )  # fmt: skip
+
+
+def _nature(m: re.Match[str]) -> tuple[Kind, str, float]:
+    """(kind, unit, factor to the unit's base) of a matched number."""
+    if m["percent"]:
+        return "percent", "%", 0.01 if m["percent"].lower().startswith(("bp", "bas")) else 1.0
+    if m["sign"]:
+        sign = "".join(m["sign"].split()).rstrip(".").lower()
+        return "money", CURRENCIES[sign], 1.0
+    if m["ordinal"]:
+        return "ordinal", "", 1.0
+    if m["unit"]:
+        unit = m["unit"].lower()
+        if unit in CURRENCIES:
+            return "money", CURRENCIES[unit], 1.0
+        dimension, factor = UNITS[unit]
+        return "number", f"{dimension}:{unit}", factor if dimension == "length" else 1.0
+    return "number", "", 1.0
+
+
+def _written(digits: str, decimal: bool) -> tuple[tuple[float, ...], float]:
+    """Readings of a number in digits and the size of its last digit."""
+    plain = re.sub(r"['’\u00a0\u202f\u2009 ]", "", digits)
+    if re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", plain) and not decimal:
+        return (float(plain), float(plain.replace(".", ""))), 0.001
+    if re.fullmatch(r"\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?|\d{1,3}\.\d{3},\d+", plain):
+        plain = plain.replace(".", "").replace(",", ".")
+    elif re.fullmatch(r"\d+,\d+", plain) and not re.fullmatch(r"[1-9]\d{0,2},\d{3}", plain):
+        plain = plain.replace(",", ".")
+    else:
+        plain = plain.replace(",", "")
+    places = len(plain.partition(".")[2])
+    return (float(plain),), 10.0**-places
+
+
+def _spoken(words: str) -> float:
+    """«two hundred and five» → 205."""
+    total = 0.0
+    for word in re.findall(r"[a-z]+", words.lower()):
+        if word == "hundred":
+            total = max(total, 1) * 100
+        elif word == "dozen":
+            total = max(total, 1) * 12
+        elif word != "and":
+            total += SMALL[word]
+    return total
+
+
+def _fractions(text: str, taken: bytearray) -> Iterator[Quantity]:
+    for m in _free(FRACTION, text, taken):
+        part, top = m["part"].lower(), (m["top"] or "").lower()
+        if part not in ("half", "thirds", "quarters", "fifths", "tenths") and not top:
+            continue  # «the third», «a quarter» without a count: an ordinal or a period
+        if top == "a" and part != "half" and not re.match(r"\s+of\b|\s+million", text[m.end() :]):
+            continue  # «a third cousin», «a quarter later»
+        value = FRACTIONS[part] * (SMALL.get(top, 1) if top else 1)
+        if m["scale"]:
+            scaled = value * SCALES[m["scale"].lower()]
+            yield Quantity("number", m.start(), m.end(), (scaled,), scaled, scaled=True)
+        else:
+            yield Quantity("percent", m.start(), m.end(), (100 * value,), 1.0, "fraction")
+
+
+def _ordinals(text: str, taken: bytearray) -> Iterator[Quantity]:
+    for m in _free(NTH_WORD, text, taken):
+        yield Quantity("ordinal", m.start(), m.end(), (float(ORDINALS[m.group().lower()]),), 1.0)

@@ -1,0 +1,40 @@
+"""Which sentences of an answer claim something."""
+
+from __future__ import annotations
+
+import pytest
+
+from prompts import REFUSAL
+from rag.checking.claims import claim_of
+
+
+@pytest.mark.parametrize(
+    ("sentence", "claim"),
+    [
+        pytest.param("Leave is 21 days [1].", "Leave is 21 days.", id="marker"),
+        pytest.param("Leave is 21 days. [1][2]", "Leave is 21 days.", id="markers behind the stop"),
+        pytest.param("- Leave is **21 days** [1-3]", "Leave is 21 days", id="bullet and emphasis"),
+        pytest.param("2) Sales rose to 5 million", "Sales rose to 5 million", id="numbered item"),
+        pytest.param("3.5 million people live there.", "3.5 million people live there.",
+                     id="a decimal is no list number"),
+        pytest.param("Net sales: 5,363", "Net sales: 5,363", id="a figure makes a line a claim"),
+        pytest.param("Not supported in source code, the flag is ignored.",
+                     "Not supported in source code, the flag is ignored.", id="no refusal"),
+        pytest.param("No.  The term began in 1990.", "No. The term began in 1990.", id="answer"),
+        pytest.param("Le\u200bave is 2\u200b1 days.", "Leave is 21 days.", id="invisible signs"),
+    ],
+)  # fmt: skip
+def test_a_claim_is_the_sentence_without_its_marks(sentence: str, claim: str) -> None:
+    assert claim_of(sentence) == claim
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "What changed in 2020?", "Hello!", "Thank you very much.", REFUSAL, f"{REFUSAL}.",
+        f"**{REFUSAL}**: the price.", "## Results 2020", "Key findings", "The main points are:",
+        "[1]", "…", "Sure!", "Let me know if you need anything else.",
+    ],
+)  # fmt: skip
+def test_questions_greetings_headings_and_the_refusal_claim_nothing(sentence: str) -> None:
+    assert claim_of(sentence) is None

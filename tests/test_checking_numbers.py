@@ -1,0 +1,130 @@
+"""Numbers, dates and units as they are written, compared by what they mean."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.checking.material import material
+from rag.checking.numbers import agree, check_numbers, findings
+from rag.checking.quantities import quantities
+from rag.checking.reading import read
+
+
+def states(claim: str, *evidence: str) -> list[str]:
+    return [c.state for c in check_numbers(read(claim), material(evidence))]
+
+
+def rules(claim: str, *evidence: str) -> list[str]:
+    source = material(evidence)
+    return [f.rule for f in findings(check_numbers(read(claim), source), source)]
+
+
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        ("$56.1 billion", "56,100 million"),
+        ("$56.1 billion", "$56,123,456,000"),
+        ("Q3 FY22", "the third quarter of fiscal 2022"),
+        ("3Q20", "third quarter of 2020"),
+        ("twelve percent", "12%"),
+        ("1.5 percentage points", "150 basis points"),
+        ("1 250 000 units", "1,250,000 units"),
+        ("1.250.000 units", "1,250,000 units"),
+        ("1.250,50 euros", "€1,250.50"),
+        ("27 July 2018", "July 27, 2018"),
+        ("2018-07-27", "27th of July 2018"),
+        ("July 2018", "27 July 2018"),
+        ("2018", "27 July 2018"),
+        ("FY18", "fiscal year 2018"),
+        ("the 1970s", "in 1974"),
+        ("two hundred and five people", "205 people"),
+        ("half a million people", "500,000 people"),
+        ("half of them", "50% of them"),
+        ("about 260,000 volumes", "263,412 volumes"),
+        ("5 km", "5,000 metres"),
+        ("5:30 pm", "17:30"),
+        ("21st", "twenty-first, the 21st"),
+        ("$1,577", "1577"),
+    ],
+)
+def test_two_writings_of_one_quantity_agree(claim: str, source: str) -> None:
+    mine, theirs = quantities(claim), quantities(source)
+    assert mine
+    assert all(any(agree(m, t) for t in theirs) for m in mine), (mine, theirs)
+
+
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        ("$56.2 billion", "56,100 million"),
+        ("$56.12 billion", "$56.1 billion"),  # finer than the source says
+        ("$5 million", "€5 million"),
+        ("5 miles", "5 km"),
+        ("5 months", "5 years"),
+        ("5%", "$5"),
+        ("Q3 FY22", "second quarter of fiscal 2022"),
+        ("27 July 2018", "28 July 2018"),
+        ("27 July 2018", "July 2018"),
+        ("in April", "in March"),
+        ("on Monday", "on Tuesday"),
+        ("300 people", "296 people"),
+        ("1974", "the 1970s"),
+    ],
+)
+def test_different_quantities_do_not_agree(claim: str, source: str) -> None:
+    (mine, *_), theirs = quantities(claim), quantities(source)
+    assert not any(agree(mine, t) for t in theirs), (mine, theirs)
+
+
+def test_what_is_glued_to_letters_is_a_name_and_no_number() -> None:
+    assert quantities("COVID-19, the F-16 and B2B") == ()
+
+
+def test_a_form_that_may_be_thousands_or_a_decimal_is_reported_and_not_guessed() -> None:
+    assert states("The fee is 1.250 dollars.", "The fee is 1,250 dollars.") == ["ambiguous"]
+    assert states("The fee is 1.250 dollars.", "The fee is 1.250 dollars.") == ["found"]
+    assert rules("The fee is 1.250 dollars.", "The fee is 1,250 dollars.") == ["ambiguous number"]
+
+
+def test_a_table_in_millions_answers_for_a_figure_in_billions() -> None:
+    table = "(In millions)\nPurchases of property 1,577\nNet income 5,363"
+    assert states("Net income was $5.363 billion.", table) == ["found"]
+
+
+def test_a_number_that_is_nowhere_leaves_the_claim_unsupported() -> None:
+    assert rules("The mayor owns 47 goats.", "The town lies by the sea.") == ["absent number"]
+
+
+def test_a_number_in_place_of_another_contradicts() -> None:
+    source = "Employees accrue 21 days of leave a year."
+    assert rules("Employees accrue 12 days of leave a year.", source) == ["other number"]
+
+
+def test_a_number_that_belongs_to_something_else_contradicts() -> None:
+    source = "Net sales were $441 million in the quarter. Rental costs were $437 million."
+    assert rules("Net sales were $437 million in the quarter.", source) == [
+        "number of something else"
+    ]
+    assert rules("Rental costs were $437 million.", source) == []
+
+
+def test_a_date_that_the_source_says_in_two_places_is_found() -> None:
+    assert states("It opened on 27 July 2018.", "Report of 2018", "It opened on 27 July.") == [
+        "found"
+    ]
+
+
+@given(st.integers(10_000, 10**12))
+def test_separators_never_change_a_number(value: int) -> None:
+    (plain,), (grouped,) = quantities(f"{value} units"), quantities(f"{value:,} units")
+    assert plain.values == grouped.values == (float(value),)
+
+
+@given(st.text(alphabet="0123456789.,$%/-– QFY'ndmillionpcto", max_size=40))
+def test_quantities_lie_in_their_text_in_order_and_never_overlap(text: str) -> None:
+    end = 0
+    for q in quantities(text):
+        assert end <= q.start < q.end <= len(text)
+        end = q.end

@@ -1,0 +1,180 @@
+"""`verify`: one claim, its evidence, one careful verdict."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import clean_environment
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import rag
+from rag import Verdict, verify
+from rag.checking.base import ModelOpinion
+from rag.checking.score import coefficients
+
+LEAVE = ["Employees accrue 21 days of leave a year. Unused days expire in March."]
+LABELS = {"supported", "no_mismatch", "contradicted", "not_supported", "unverified"}
+SURE, UNSURE = ModelOpinion(0.95, 0.02, 0.03), ModelOpinion(0.1, 0.7, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("claim", "label", "accept"),
+    [
+        ("Employees accrue 21 days of leave a year.", "supported", True),
+        ("Unused days expire in March", "supported", True),
+        ("Leave is 21 days.", "no_mismatch", True),
+        ("Employees accrue 12 days of leave a year.", "contradicted", False),
+        ("Unused days never expire.", "contradicted", False),
+        ("Unused days expire in April.", "contradicted", False),
+        ("Rabbits sing opera on Tuesdays.", "not_supported", False),
+    ],
+)
+def test_the_verdict_of_a_claim(claim: str, label: str, accept: bool) -> None:
+    verdict = verify(claim, LEAVE)
+    assert (verdict.label, verdict.accept) == (label, accept), verdict
+
+
+def test_a_verdict_is_the_document_that_the_command_prints() -> None:
+    verdict = verify("Leave is 21 days [1].", LEAVE)
+    document = verdict.to_dict()
+    assert json.loads(json.dumps(document)) == document
+    assert set(document) == {"verdict", "score", "accept", "reasons", "evidence"}
+    assert document["evidence"][0] == {
+        "quote": "Employees accrue 21 days of leave a year.", "index": 0
+    }  # fmt: skip
+    assert verdict.quote == document["evidence"][0]["quote"]
+    assert isinstance(verdict, Verdict)
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence", "reason"),
+    [
+        ("Leave is 21 days.", [], "no evidence"),
+        ("Leave is 21 days.", "12 34 –", "no evidence"),
+        ("Is leave 21 days?", LEAVE, "claims nothing"),
+        ("休暇は21日です。", LEAVE, "English"),
+        ("Leave is 21 days.", "Der Urlaub ist auf 21 Tage und nicht mehr begrenzt.", "English"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_checked_is_unverified_with_the_reason(
+    claim: str, evidence: list[str] | str, reason: str
+) -> None:
+    verdict = verify(claim, evidence)
+    assert (verdict.label, verdict.score, verdict.accept) == ("unverified", None, False)
+    assert reason in verdict.reasons[0]
+
+
+def test_a_failure_inside_the_check_is_unverified_and_names_itself() -> None:
+    def broken(texts: object) -> object:
+        raise OSError("no such model")
+
+    verdict = verify("Leave is 21 days.", LEAVE, embed=broken)  # type: ignore[arg-type]
+    assert verdict.label == "unverified"
+    assert verdict.reasons == ("the check failed: OSError: no such model",)
+
+
+def test_words_that_the_source_takes_back_are_not_word_for_word() -> None:
+    for text in (
+        "It is false that leave is 21 days a year.",
+        "If leave is 21 days a year, the form changes.",
+        "The claim that leave is 21 days a year was withdrawn.",
+    ):
+        assert verify("Leave is 21 days a year.", text).label != "supported", text
+
+
+def test_an_ambiguous_number_leaves_the_claim_unverified() -> None:
+    verdict = verify("The fee is 1.250 dollars a year.", "The fee is 1,250 dollars a year.")
+    assert verdict.label == "unverified"
+    assert "two ways" in verdict.reasons[0]
+
+
+def test_a_conversation_is_never_said_to_match() -> None:
+    talk = "Ann: Buy some butter.\nMike: Ok.\nMike: Do we have milk?\nAnn: Yes, in the fridge."
+    verdict = verify("Ann has milk in the fridge.", talk)
+    assert verdict.label == "unverified"
+    assert "conversation" in verdict.reasons[-1]
+
+
+def test_the_question_gives_a_short_answer_its_surroundings() -> None:
+    source = "Net sales were $441 million in the quarter. Rental costs were $437 million."
+    answer = "It was $437 million."
+    assert verify(answer, source).label != "contradicted"
+    asked = verify(answer, source, question="What were net sales in the quarter?")
+    assert asked.label == "contradicted"
+
+
+def test_vectors_choose_the_sentences_shown_and_change_no_verdict() -> None:
+    seen: list[str] = []
+
+    def embed(texts: list[str]) -> np.ndarray:
+        seen.extend(texts)
+        return np.eye(len(texts), 8, dtype=np.float32)
+
+    with_vectors = verify("Leave is 21 days.", LEAVE, embed=embed)  # type: ignore[arg-type]
+    assert seen
+    assert with_vectors.score == verify("Leave is 21 days.", LEAVE).score
+
+
+def test_only_a_calibrated_yes_becomes_supported() -> None:
+    claim = "Leave is 21 days."
+    assert verify(claim, LEAVE, opinion=SURE).label == "no_mismatch"
+    assert verify(claim, LEAVE, opinion=SURE, calibrated=True).label == "supported"
+
+
+def test_a_rule_overrules_a_models_yes_and_nothing_overrules_its_no() -> None:
+    wrong = verify("Unused days expire in April.", LEAVE, opinion=SURE, calibrated=True)
+    assert (wrong.label, wrong.accept) == ("contradicted", False)
+    for claim in ("Leave is 21 days.", "Employees accrue 21 days of leave a year."):
+        denied = verify(claim, LEAVE, opinion=UNSURE, calibrated=True)
+        assert denied.label not in ("supported", "no_mismatch")
+        assert not denied.accept
+
+
+def test_an_unusable_opinion_is_unverified() -> None:
+    opinion = ModelOpinion(None, None, None, "no JSON in the reply")
+    verdict = verify("Leave is 21 days.", LEAVE, opinion=opinion)
+    assert verdict.label == "unverified"
+    assert "no JSON in the reply" in verdict.reasons[0]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=80), st.lists(st.text(max_size=120), max_size=3))
+def test_no_text_breaks_the_check(claim: str, evidence: list[str]) -> None:
+    verdict = verify(claim, evidence)
+    assert verdict.label in LABELS
+    assert not any("the check failed" in r for r in verdict.reasons)
+    assert all(q.text in evidence[q.index] for q in verdict.evidence)
+    assert not verdict.accept or (verdict.score or 0.0) >= coefficients().accept
+
+
+WORDS = st.lists(
+    st.sampled_from(("red", "barn", "holds", "nine", "horses", "near", "Salem", "1990", "oak")),
+    min_size=4, max_size=9, unique=True,
+)  # fmt: skip
+
+
+@given(WORDS)
+def test_a_sentence_of_the_source_is_always_supported_by_it(words: list[str]) -> None:
+    sentence = f"The {' '.join(words)} is here."
+    verdict = verify(sentence, [f"Before it. {sentence} Afterwards it rained."])
+    assert verdict.label == "supported", verdict
+
+
+def test_verify_loads_no_model_and_import_rag_loads_nothing() -> None:
+    script = (
+        "import sys, rag\n"
+        "assert 'rag.checking.check' not in sys.modules\n"
+        "rag.verify('Leave is 21 days.', 'Leave is 21 days a year.')\n"
+        "heavy = {'torch', 'sentence_transformers', 'llama_index', 'onnxruntime', 'tokenizers'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=clean_environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert {"verify", "Verdict"} <= set(rag.__all__)
