@@ -128,10 +128,10 @@ def test_pdf_without_any_text_names_its_pages(tmp_path):
 
 def test_pdf_words_broken_at_a_line_end_are_joined_the_way_the_file_spells_them(tmp_path):
     """A hyphen at a line end stays in a compound and goes in a divided word."""
-    from ingest.readers.pdf import _healed, _Page
+    from ingest.readers.pdf_text import Hyphens, PageText
 
     def healed(*texts: str) -> list[str]:
-        return [page.text for page in _healed([_Page(text, lost=False) for text in texts])]
+        return [page.text for page in Hyphens().healed([PageText(t, lost=False) for t in texts])]
 
     assert healed("forward\ufffelooking Rule 13a\ufffe15", "a forward-looking view") == [
         "forward-looking Rule 13a-15",
@@ -193,10 +193,10 @@ def test_pdf_notes_typed_onto_a_page_are_read(tmp_path):
 
 def test_pdf_that_pdfium_refuses_is_read_by_pypdf(tmp_path):
     """pypdf takes over where pdfium cannot open the file, and the reader's name says so."""
-    from ingest.readers.pdf import _by_pypdf
+    from ingest.readers.pdf_pypdf import PypdfFile
 
-    path = written(tmp_path, pdf(lines("Hello"), PICTURE, ""))
-    assert [(p.text, p.lost) for p in _by_pypdf(path)] == [
+    second = PypdfFile(written(tmp_path, pdf(lines("Hello"), PICTURE, "")))
+    assert [(p.text, p.lost) for p in map(second.page, (1, 2, 3))] == [
         ("Hello\n", False),
         ("", True),
         ("", False),
@@ -206,17 +206,16 @@ def test_pdf_that_pdfium_refuses_is_read_by_pypdf(tmp_path):
         assert read(odd, title="t").reader == "pdf (pypdf)"
 
 
-def test_pdf_page_in_single_glyphs_is_read_again(tmp_path):
+def test_pdf_page_in_single_glyphs_is_read_again(tmp_path, monkeypatch):
     """A page whose words fell into single letters is taken from pypdf when that is better."""
-    from ingest.readers.pdf import _better, _glyphs, _Page, _reread
+    from ingest.readers.pdf_pdfium import PdfiumFile
+    from ingest.readers.pdf_text import PageText
 
     split = "\n".join("Quarterly report of the") + "\n"
-    assert _glyphs(split) > 0.5
-    assert _better("Quarterly report of the\n", split)
-    assert not _better("", split)
-    path = written(tmp_path, pdf(lines("One"), lines("Quarterly report")))
-    pages = [_Page("One\n", lost=False), _Page(split, lost=False)]
-    assert [page.text for page in _reread(path, pages, [1])] == ["One\n", "Quarterly report\n"]
+    texts = {1: "One\n", 2: split}
+    monkeypatch.setattr(PdfiumFile, "page", lambda _, number: PageText(texts[number], lost=False))
+    document = read(written(tmp_path, pdf(lines("One"), lines("Quarterly report"))), title="t")
+    assert [section.text for section in document.sections] == ["One\n", "Quarterly report\n"]
 
 
 @pytest.mark.parametrize(
@@ -369,7 +368,7 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
         (zipped({"a.txt": "x"}), "unreadable", "another kind of zip archive"),
         (zipped({"[Content_Types].xml": "<x"}), "unreadable", "word reader failed"),
         (OLE + "EncryptedPackage".encode("utf-16-le"), "password", "password"),
-        (OLE + b"WordDocument", "unreadable", "old .doc"),
+        (OLE + b"WordDocument", "unreadable", "old Office file"),
         (zipped({"[Content_Types].xml": "", "b.xml": " " * 70_000_000}), "too_large", "unpacked"),
     ],
     ids=["text", "zip", "broken", "locked", "doc", "bomb"],

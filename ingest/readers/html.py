@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 from typing import Any
 
 from ingest.readers import Unreadable, clean, read_bytes
 from ingest.readers.outline import Outline
+from ingest.readers.table import table_text
 from ingest.readers.text import decode
-from rag.records import Document
+from rag.records import Document, Section
 
 #: Not content, or the same on every page of a site.
 _LEFT_OUT = frozenset({
@@ -34,27 +36,58 @@ _CHARSET = re.compile(
     rb"<(?:meta\b[^>]*?charset|\?xml\b[^>]*?encoding)\s*=\s*[\"']?\s*([\w.:-]+)",
     re.IGNORECASE,
 )
+_ENTITY = re.compile(r"&(?!amp;|lt;|gt;|quot;|apos;)[A-Za-z][A-Za-z0-9]{1,31};")
 _HIDDEN_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 
 
 def read(path: Path, *, title: str) -> Document:
     """One section for each heading; the title is that of the page. Raises Unreadable."""
-    data = read_bytes(path)
-    declared = _CHARSET.search(data[:4096])
-    text = clean(decode(data, declared[1].decode("ascii") if declared else ""))
+    text = decode_page(read_bytes(path))
     if not text.strip():
         raise Unreadable("empty", "nothing but white space")
     root = _parse(text)
-    named = root.find(".//{*}head/{*}title")
-    page = _Page()
-    page.walk(root)
-    sections = page.outline.sections()
+    own, sections = _walk(root)
     if not sections:
         if any(_name(element) in _FOREIGN for element in root.iter()):
             raise Unreadable("no_text", "no text in the page itself, only scripts or pictures")
         raise Unreadable("empty", "a page without text")
-    own = " ".join(clean(named.text or "").split()) if named is not None else ""
     return Document(own or title, sections, "html")
+
+
+def page_sections(text: str) -> tuple[str, tuple[Section, ...]]:
+    """(title, sections) of a web page inside another file, already decoded; both may be empty.
+
+    Raises Unreadable when it is nested too deeply.
+    """
+    text = _named(clean(text))
+    if not text.strip():
+        return "", ()
+    try:
+        return _walk(_parse(text))
+    except Unreadable as failure:
+        if failure.status == "empty":
+            return "", ()
+        raise
+
+
+def decode_page(data: bytes) -> str:
+    """The bytes of a web page as clean text, by what it declares where that is not plain."""
+    declared = _CHARSET.search(data[:4096])
+    return _named(clean(decode(data, declared[1].decode("ascii") if declared else "")))
+
+
+def _named(text: str) -> str:
+    """Text with its named characters («&eacute;») written out: XML knows only five of them."""
+    return _ENTITY.sub(lambda entity: clean(html.unescape(entity[0])), text)
+
+
+def _walk(root: Any) -> tuple[str, tuple[Section, ...]]:
+    """(title, sections) of the tree."""
+    page = _Page()
+    page.walk(root)
+    named = root.find(".//{*}head/{*}title")
+    own = " ".join(clean(named.text or "").split()) if named is not None else ""
+    return own, page.outline.sections()
 
 
 def _parse(text: str) -> Any:
@@ -104,6 +137,12 @@ def _layout(table: Any) -> bool:
     return any(_name(element) == "table" or _name(element) in _HEADINGS for element in inside)
 
 
+def _span(cell: Any, name: str) -> int:
+    """How many columns or rows a cell covers; a hundred are more than a person can follow."""
+    value = cell.get(name, "1").strip()
+    return min(max(int(value), 1), 100) if value.isdecimal() and len(value) < 10 else 1
+
+
 class _Page:
     """Turns the tree into lines. Not recursive: pages nest up to 2,048 deep."""
 
@@ -115,7 +154,10 @@ class _Page:
         self._heading = ""
         self._pre = 0
         self._in_data = False
-        self._cells: list[int] = []  # for each open row of a data table, the cells so far
+        self._rows: list[list[str]] = []  # of the open data table
+        self._row: list[str] | None = None  # the open row of it
+        self._at = 0  # the column of the open cell, whose text is still the line
+        self._spans: dict[int, int] = {}  # column → rows that a cell from above still covers
 
     def walk(self, root: Any) -> None:
         from lxml import etree
@@ -129,40 +171,74 @@ class _Page:
                 steps.skip_subtree()
             elif event == "start":
                 self._in_data = self._in_data or element in data_tables
-                self._start(name)
+                self._start(name, element)
                 self._add(element.text)
             else:
                 if shown:
+                    if element in data_tables:
+                        self._end_table()
                     self._end(name)
-                    self._in_data = self._in_data and element not in data_tables
                 if element is not root:
                     self._add(element.tail)
         self._flush()
 
-    def _start(self, name: str) -> None:
+    def _start(self, name: str, element: Any) -> None:
         if name in _HEADINGS:
             self._break(apart=True)
             self._heading = name
         elif self._in_data and name == "tr":
-            self._break()
-            self._cells.append(0)
-        elif self._cells and name in ("td", "th"):
-            if self._cells[-1]:
-                self._line.append(" | ")
-            self._cells[-1] += 1
+            self._end_row()
+            self._flush()
+            self._row = []
+        elif self._row is not None and name in ("td", "th"):
+            self._cell(self._row, element)
         elif name in _APART or name in _LINE:
             self._break(apart=name in _APART)
             self._pre += name == "pre"
-            self._bullet = self._bullet or (name == "li" and not self._cells)
+            self._bullet = self._bullet or (name == "li" and self._row is None)
+
+    def _cell(self, row: list[str], element: Any) -> None:
+        """Begin a cell, behind the columns that cells from above cover."""
+        self._end_cell(row)
+        while self._spans.get(len(row), 0):
+            self._spans[len(row)] -= 1
+            row.append("")
+        self._at = len(row)
+        row += [""] * _span(element, "colspan")
+        below = _span(element, "rowspan") - 1
+        self._spans.update(dict.fromkeys(range(self._at, len(row)), below))
+
+    def _end_cell(self, row: list[str]) -> None:
+        text = " ".join(clean("".join(self._line)).split())
+        self._line = []
+        if text and not row:  # text before the first cell
+            row.append("")
+        if text:
+            row[self._at] = f"{row[self._at]} {text}".strip()
+
+    def _end_row(self) -> None:
+        if self._row is not None:
+            self._end_cell(self._row)
+            for column in range(len(self._row), max(self._spans, default=-1) + 1):
+                self._spans[column] = max(self._spans.get(column, 0) - 1, 0)
+            self._rows.append(self._row)
+        self._row, self._at = None, 0
+
+    def _end_table(self) -> None:
+        self._end_row()
+        self._flush()  # a caption
+        if text := table_text(self._rows):
+            self.outline.add(text)
+            self._blank = False
+        self._rows, self._spans, self._in_data = [], {}, False
 
     def _end(self, name: str) -> None:
         if name == self._heading:
             self._flush()
             self._heading = ""
-        elif self._in_data and name == "tr" and self._cells:
-            self._cells.pop()
-            self._break()
-        elif self._cells and name in ("td", "th"):
+        elif self._in_data and name == "tr":
+            self._end_row()
+        elif self._row is not None and name in ("td", "th"):
             return
         elif name in _APART or name in _LINE:
             self._break(apart=name in _APART)
@@ -171,7 +247,7 @@ class _Page:
 
     def _break(self, *, apart: bool = False) -> None:
         """End the line, or write a space where a line may not end: in a cell or a heading."""
-        if self._cells or self._heading:
+        if self._row is not None or self._heading:
             self._line.append(" ")
             return
         self._flush()
@@ -181,13 +257,13 @@ class _Page:
 
     def _add(self, text: str | None) -> None:
         if text:
-            keep = self._pre and not (self._cells or self._heading)
+            keep = self._pre and self._row is None and not self._heading
             self._line.append(text if keep else re.sub(r"\s+", " ", text))
 
     def _flush(self) -> None:
         raw = clean("".join(self._line))  # character references can name anything
         self._line = []
-        line = raw.strip("\n") if self._pre else " ".join(raw.split()).rstrip(" |")
+        line = raw.strip("\n") if self._pre else " ".join(raw.split())
         if not line.strip():
             return
         if self._heading:

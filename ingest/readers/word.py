@@ -1,4 +1,4 @@
-"""Word (.docx): headings, paragraphs, tables, notes and text boxes in document order.
+"""Word (.docx, .docm, .dotx): headings, paragraphs, tables, notes and text boxes in document order.
 
 python-docx opens the package and knows the styles. The body is walked here, because its own
 iteration leaves out tracked insertions, content controls and text boxes without a word. Its
@@ -8,13 +8,14 @@ parser keeps entities unresolved and fetches nothing, so entity bombs stay small
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ingest.readers import LARGEST_TEXT, Unreadable, clean, read_bytes
+from ingest.readers import Unreadable, clean
 from ingest.readers.outline import Outline
+from ingest.readers.package import open_package
+from ingest.readers.table import line_of, table_text
 from rag.records import Document
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -32,26 +33,31 @@ _SIGNS = {
 }  # fmt: skip
 #: What may hold text that is not in the body as text; altChunk is a whole file put inside.
 _FOREIGN = {f"{_W}drawing", f"{_W}pict", f"{_W}object", f"{_W}altChunk"}
+#: The main part of files with macros and of templates. python-docx takes only a plain document's,
+#: though they are built alike; macros are a part that nothing here opens.
+_OTHER_MAIN = (
+    "application/vnd.ms-word.document.macroEnabled.main+xml",
+    "application/vnd.ms-word.template.macroEnabledTemplate.main+xml",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml",
+)
 _HEADING = re.compile(r"heading ([1-9])", re.IGNORECASE)
 
 
 def read(path: Path, *, title: str) -> Document:
-    """One section for each heading; table rows are lines of «cell | cell».
+    """One section for each heading; table rows are lines of «cell | cell», in groups under the
+    header row where the table is long.
 
     Page headers and footers are left out: they repeat on every page. Word files have no pages
     before they are printed, so ``page`` is None. Raises Unreadable.
     """
-    import docx
-
-    _check_package(path)
-    document = docx.Document(str(path))
+    document = _opened(path)
     body = document.element.body
     notes = _notes(document.part)
     levels = _heading_levels(document.styles)
     outline = Outline()
     for block in _blocks(body):
         if block.tag == f"{_W}tbl":
-            outline.add(_table(block, notes) + "\n")
+            outline.add(table_text(_rows(block, notes)) + "\n")
             continue
         text = clean(_text(block)).strip()
         level = levels.get(_style(block)) or _outline_level(block)
@@ -69,24 +75,18 @@ def read(path: Path, *, title: str) -> Document:
     return Document(title, sections, "word")
 
 
-def _check_package(path: Path) -> None:
-    """Refuse what is no Word file, and a bomb before it is unpacked."""
-    try:
-        with zipfile.ZipFile(path) as package:
-            entries = package.infolist()
-    except zipfile.BadZipFile:
-        data = read_bytes(path)
-        if data.startswith(b"\xd0\xcf\x11\xe0"):  # Office's container before zip
-            if "EncryptedPackage".encode("utf-16-le") in data:
-                raise Unreadable("password", "opens only with a password") from None
-            raise Unreadable("unreadable", "an old .doc under another name") from None
-        raise Unreadable("unreadable", "not a Word file: no zip archive") from None
-    if "[Content_Types].xml" not in {entry.filename for entry in entries}:
-        raise Unreadable("unreadable", "not a Word file: another kind of zip archive")
-    # zipfile never unpacks more than an entry declares, so the sum can be trusted.
-    size = sum(e.file_size for e in entries if e.filename.lower().endswith((".xml", ".rels")))
-    if size > LARGEST_TEXT:
-        raise Unreadable("too_large", f"{size:,} bytes unpacked, the limit is {LARGEST_TEXT:,}")
+def _opened(path: Path) -> Any:
+    """python-docx's document. Raises Unreadable for what is none, and a bomb before unpacking."""
+    open_package(path, "a Word file", holds="[Content_Types].xml").close()
+    from docx.opc.part import PartFactory
+    from docx.package import Package
+    from docx.parts.document import DocumentPart
+
+    PartFactory.part_type_for.update(dict.fromkeys(_OTHER_MAIN, DocumentPart))
+    main = Package.open(str(path)).main_document_part
+    if not isinstance(main, DocumentPart):
+        raise Unreadable("unreadable", "not a Word file: another kind of Office file")
+    return main.document
 
 
 # ------------------------------------------------------------------ structure
@@ -149,14 +149,20 @@ def _text(element: Any) -> str:
     return "".join(_text(child) for child in element if child.tag not in _LEFT_OUT)
 
 
-def _table(table: Any, notes: dict[str, str]) -> str:
-    """A line for each row; a table inside a cell is part of that cell's line."""
-    lines = []
+def _rows(table: Any, notes: dict[str, str]) -> Iterator[list[str]]:
+    """The rows of a table; a cell over several columns is followed by empty ones."""
     for row in _inside(table, "tr"):
-        cells = [_cell(cell, notes) for cell in _inside(row, "tc")]
-        if any(cells):
-            lines.append(" | ".join(cells).rstrip(" |") + "\n")
-    return "".join(lines)
+        cells: list[str] = [""] * _span(row, "trPr", "gridBefore", 0)
+        for cell in _inside(row, "tc"):
+            cells += [_cell(cell, notes), *[""] * (_span(cell, "tcPr", "gridSpan", 1) - 1)]
+        yield cells
+
+
+def _span(element: Any, properties: str, name: str, usual: int) -> int:
+    """How many columns something spans; Word has at most 63."""
+    found = element.find(f"{_W}{properties}/{_W}{name}")
+    value = found.get(f"{_W}val", "") if found is not None else ""
+    return min(int(value), 63) if value.isdecimal() and len(value) < 10 else usual
 
 
 def _inside(element: Any, name: str) -> Iterator[Any]:
@@ -172,7 +178,7 @@ def _cell(cell: Any, notes: dict[str, str]) -> str:
     parts = []
     for block in _blocks(cell):
         if block.tag == f"{_W}tbl":
-            parts.append(_table(block, notes))
+            parts += [line_of(row) for row in _rows(block, notes)]
         else:
             parts += [clean(_text(block)), *_beside(block, notes)]
     return " ".join(" ".join(parts).split())
