@@ -28,6 +28,8 @@ from rag.records import Ending, FileStatus, Opening, Section
 _WHOLE = 10
 #: A page that kills its reader is skipped and the next one tried; so often in one file.
 _DEATHS = 3
+#: Bytes in the unit in which the system counts memory.
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 #: Share of its memory above which a child is replaced between two files [set by hand].
 _FULL = 0.75
 #: No part is longer: sections are cut at 64,000 characters, a page's picture has 40 million
@@ -195,12 +197,16 @@ class Child:
 
 
 def _end_of(process: subprocess.Popen[bytes]) -> tuple[int, int]:
-    """Exit status (a signal's is negative) and most memory in bytes (0 where nobody can tell)."""
+    """Exit status (a signal's is negative) and most memory in bytes, 0 where nobody can tell."""
     if not hasattr(os, "wait4"):
         return process.wait(), 0
+    import resource
+
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, used.ru_maxrss << (0 if sys.platform == "darwin" else 10)
+    # On Linux a child's figure begins with ours: it says nothing before it is above that.
+    told = used.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return process.returncode, used.ru_maxrss * _RSS_UNIT if told else 0
 
 
 def read(child: Child, request: Request) -> Iterator[Part]:

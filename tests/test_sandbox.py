@@ -18,6 +18,7 @@ import pytest
 from ingest.pool import Pool
 from ingest.readers import Options, Page, Unreadable, read
 from ingest.sandbox import Child, Limits, Request
+from ingest.sandbox import read as read_with
 from rag.records import Ending, Opening, Section
 
 SAMPLES = Path(__file__).parents[1] / "data" / "samples"
@@ -385,5 +386,25 @@ def test_a_child_that_was_killed_between_two_files_is_replaced() -> None:
             for process in psutil.Process().children():
                 process.kill()
                 process.wait()
+    finally:
+        child.close()
+
+
+def test_a_large_parent_makes_no_file_too_large(tmp_path: Path) -> None:
+    """Linux counts the memory of the process it was started from as a child's own."""
+    (tmp_path / "a.pdf").write_bytes(b"no pdf")
+    held = bytearray(300 << 20)
+    assert held
+    child = Child(Limits(60, 256 << 20))
+    try:
+        with pytest.raises(Unreadable, match="unreadable: not a PDF"):
+            list(read_with(child, Request(tmp_path / "a.pdf", "a")))
+    finally:
+        child.close()
+    crash = (sys.executable, "-c", "import os; input(); os.abort()")
+    child = Child(Limits(60, 256 << 20), crash)
+    try:
+        with pytest.raises(Unreadable, match=r"crashed \(SIGABRT\)"):
+            list(read_with(child, Request(tmp_path / "a.pdf", "a")))
     finally:
         child.close()
