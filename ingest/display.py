@@ -10,6 +10,7 @@ import contextlib
 import math
 import os
 import sys
+import threading
 import time
 import unicodedata
 from collections import deque
@@ -24,6 +25,10 @@ from rag.render import one_line
 #: Seconds between two drawings, and between two lines of a log.
 _REDRAW = 0.1
 _LOG_EVERY = 30.0
+#: Seconds after which the display is drawn again though nothing was heard, and seconds that a file
+#: takes before it is told for how long it has been read; set by hand.
+_ALIVE = 1.0
+_SLOW = 5.0
 #: Problems named: the latest below the display, the first in a log and in the summary.
 _BELOW = 3
 _NAMED = 20
@@ -37,9 +42,28 @@ def watch() -> Iterator[Progress]:
         return
     bar = Bar(sys.stderr)
     try:
-        yield bar
+        with _alive(bar):
+            yield bar
     finally:
         bar.erase()
+
+
+@contextlib.contextmanager
+def _alive(bar: Bar) -> Iterator[None]:
+    """The display goes on while one slow file blocks whoever reports to it."""
+    over = threading.Event()
+
+    def redraw() -> None:
+        while not over.wait(_ALIVE):
+            bar.redraw()
+
+    thread = threading.Thread(target=redraw, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def summary(report: IngestReport, *, dry_run: bool) -> list[str]:
@@ -69,6 +93,7 @@ class Lines:
         self._clock = clock
         self._pace = Pace()
         self._told = clock()
+        self._begun = False
 
     def start(self, files: int, total_bytes: int) -> None:
         self._told = self._clock()
@@ -77,7 +102,8 @@ class Lines:
             say(f"reading {files:,} files, {total_bytes / 1e6:,.1f} MB")
 
     def file(self, name: str) -> None:  # noqa: ARG002 - a log does not name every file
-        self._pace.count(self._clock(), files=1)
+        self._pace.count(self._clock(), files=int(self._begun))  # the one before is done
+        self._begun = True
         self._tell()
 
     def advance(self, done_bytes: float, chunks: int) -> None:
@@ -115,7 +141,7 @@ class Bar:
     """Progress for a person: four lines and the latest problems, drawn over again and again.
 
     Between two drawings the cursor stands at the start of the line below, so that whatever else
-    is written begins there, ^C included.
+    is written begins there, ^C included. One thread reports, another may ask for a drawing.
     """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
@@ -123,35 +149,48 @@ class Bar:
         self._clock = clock
         self._pace = Pace()
         self._name = "preparing"
+        self._begun: float | None = None  # when the current file was
+        self._lock = threading.RLock()
         self._latest: deque[str] = deque(maxlen=_BELOW)
         self._shown: list[str] = []
         self._drawn = -math.inf
         self._draw()
 
     def start(self, files: int, total_bytes: int) -> None:
-        self._pace.start(files, total_bytes, self._clock())
-        self._name = ""
-        self._draw()
+        with self._lock:
+            self._pace.start(files, total_bytes, self._clock())
+            self._name = ""
+            self._draw()
 
     def file(self, name: str) -> None:
-        self._name = one_line(name)
-        self._pace.count(self._clock(), files=1)
-        self._draw()
+        with self._lock:
+            now = self._clock()
+            self._pace.count(now, files=int(self._begun is not None))  # the one before is done
+            self._name, self._begun = one_line(name), now
+            self._draw()
 
     def advance(self, done_bytes: float, chunks: int) -> None:
-        self._pace.count(self._clock(), chunks=chunks, size=done_bytes)
-        self._draw()
+        with self._lock:
+            self._pace.count(self._clock(), chunks=chunks, size=done_bytes)
+            self._draw()
 
     def problem(self, problem: Problem) -> None:
-        self._pace.problems += 1
-        self._latest.append(one_line(f"{problem.status}: {problem.file}"))  # why: the summary
-        self._draw()
+        with self._lock:
+            self._pace.problems += 1
+            self._latest.append(one_line(f"{problem.status}: {problem.file}"))  # why: the summary
+            self._draw()
+
+    def redraw(self) -> None:
+        """Draw it as it is now, though nothing was heard."""
+        with self._lock:
+            self._draw()
 
     def erase(self) -> None:
         """Leave nothing behind and the cursor where the display began."""
-        self._stream.write(_over(self._shown, _size(self._stream)[0]))
-        self._stream.flush()
-        self._shown = []
+        with self._lock:
+            self._stream.write(_over(self._shown, _size(self._stream)[0]))
+            self._stream.flush()
+            self._shown = []
 
     def _draw(self) -> None:
         now = self._clock()
@@ -166,6 +205,12 @@ class Bar:
         self._stream.flush()
         self._shown = lines
 
+    def _current(self, width: int, now: float) -> str:
+        """The file being read; one that takes long with the seconds it has taken."""
+        seconds = now - self._begun if self._begun is not None else 0.0
+        taken = f" · {math.floor(seconds):,} s" if seconds >= _SLOW else ""
+        return middle(self._name, max(0, width - columns(taken))) + taken
+
     def _lines(self, width: int, now: float) -> list[str]:
         """Lines of at most ``width`` columns."""
         if not self._pace.total_files:
@@ -177,7 +222,7 @@ class Bar:
         lines = [
             _bar(self._pace.share, left, width),
             ", ".join(counts),
-            middle(self._name, width),
+            self._current(width, now),
             *(f"  {problem}" for problem in self._latest),
         ]
         return [middle(line, width) for line in lines]

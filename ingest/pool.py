@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ingest.ocr import Ocr
@@ -19,6 +19,8 @@ from rag.records import Ending, Section
 
 #: Characters of one file that wait to be taken; a page has about 3,000.
 _WAITING = 2**18
+#: Seconds without a part after which whoever waits may do something else.
+_IDLE = 1.0
 #: Files that are read ahead of the one being taken, for each child.
 _AHEAD = 8
 
@@ -53,9 +55,11 @@ class Pool:
         self._threads: list[threading.Thread] = []
         self._queues: list[_Queue] = []
 
-    def read_all(self, requests: Sequence[Request]) -> Iterator[Iterator[Part]]:
+    def read_all(
+        self, requests: Sequence[Request], idle: Callable[[], None] | None = None
+    ) -> Iterator[Iterator[Part]]:
         """For each request its parts. They raise Unreadable where the file gives out; take all
-        of them before the next."""
+        of them before the next. ``idle`` is called each second that nothing comes."""
         self._queues = queues = [_Queue() for _ in requests]
         self._jobs = iter(enumerate(zip(requests, queues, strict=True)))
         for child in self._children[: len(requests)]:
@@ -66,7 +70,7 @@ class Pool:
             with self._turn:
                 self._taken = number
                 self._turn.notify_all()
-            yield iter(queue)
+            yield queue.parts(idle)
             queue.drop()
             queues[number - 1] = _DONE
 
@@ -128,12 +132,12 @@ class Pool:
         """The file with the text that OCR finds on its lost pages, else its former end."""
         assert self._ocr  # noqa: S101 - asked for
         lost = last.lost_pages if isinstance(last, Ending) else last.pages
-        texts = self._ocr.pages(lost, lambda page: render(child, request, page))
-        if texts:
-            again = replace(request.options, texts=tuple(sorted(texts.items())))
+        found = self._ocr.pages(lost, lambda page: render(child, request, page))
+        if found.texts:
+            again = replace(request.options, texts=tuple(sorted(found.texts.items())))
             yield from read(child, replace(request, options=again))
             return
-        detail = f"{last.detail}; {self._ocr.problem or 'OCR found none'}"
+        detail = f"{last.detail}; {found.problem or 'OCR found none'}"
         if isinstance(last, Ending):
             yield replace(last, detail=detail)
         else:
@@ -169,18 +173,22 @@ class _Queue:
             self._parts.clear()
             self._changed.notify_all()
 
-    def __iter__(self) -> Iterator[Part]:
+    def parts(self, idle: Callable[[], None] | None) -> Iterator[Part]:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._parts or self._ended)
-                if not self._parts:
-                    if self._failure:
-                        raise self._failure
+                there = self._changed.wait_for(lambda: self._parts or self._ended, _IDLE)
+                part = self._parts.popleft() if self._parts else None
+                if part:
+                    self._waiting -= _size(part)
+                    self._changed.notify_all()
+                elif there and self._failure:
+                    raise self._failure
+                elif there:
                     return
-                part = self._parts.popleft()
-                self._waiting -= _size(part)
-                self._changed.notify_all()
-            yield part
+            if part:
+                yield part
+            elif idle:
+                idle()
 
 
 _DONE = _Queue()

@@ -96,16 +96,19 @@ class Run:
         requests = [
             Request(t.found.path, Path(t.file).stem, Path(t.root), self._options) for t in plan.read
         ]
-        with closing(self._pool()) as pool:  # starts no child before it is needed
-            for task, parts in zip(plan.read, pool.read_all(requests), strict=True):
+        roots = tuple({t.root for t in plan.read})
+        with closing(self._pool(roots)) as pool:  # starts no child before it is needed
+            for task, parts in zip(plan.read, pool.read_all(requests, self._keep), strict=True):
                 self._progress.file(task.file)
                 self._take(task, parts)
+                self._keep()
         self._flush()
         self._writer.remove([r.file for r in plan.remove])
         return self._embedded
 
-    def _pool(self) -> Pool:
-        limits = Limits(self._settings.read_timeout, self._settings.read_memory << 20)
+    def _pool(self, roots: tuple[str, ...]) -> Pool:
+        memory = self._settings.read_memory << 20
+        limits = Limits(self._settings.read_timeout, memory, roots)
         return Pool(limits, worker_count(self._settings.workers), ocr=self._ocr)
 
     def _name(self, tasks: list[Task]) -> None:
@@ -205,7 +208,12 @@ class Run:
             file.spool.close()
             if file.content:
                 self._stored[file.content] = file.task.file
+
+    def _keep(self) -> None:
+        """Once a minute make sure of what there is. Called after each file, and while a slow one
+        is waited for."""
         if time.monotonic() - self._kept > _CHECKPOINT_SECONDS:
+            self._flush()
             self._writer.checkpoint()
             self._kept = time.monotonic()
 
@@ -256,10 +264,10 @@ def _passwords(file: str) -> tuple[str, ...]:
     if not file:
         return ()
     try:
-        lines = Path(file).read_text(encoding="utf-8").splitlines()
+        lines = Path(file).read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise UsageError(
             f"passwords file {file} cannot be read: {reason}", "a password a line, in UTF-8"
         ) from error
-    return tuple(line for line in lines if line)
+    return tuple(line.rstrip("\r") for line in lines if line.rstrip("\r"))

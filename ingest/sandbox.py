@@ -28,6 +28,8 @@ from rag.records import Ending, FileStatus, Opening, Section
 _WHOLE = 10
 #: A page that kills its reader is skipped and the next one tried; so often in one file.
 _DEATHS = 3
+#: What of our environment a child is given: how to write, which time, where libraries are.
+_ENVIRONMENT = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 #: Bytes in the unit in which the system counts memory.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 #: Share of its memory above which a child is replaced between two files [set by hand].
@@ -39,17 +41,19 @@ _LONGEST_LINE = 80 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What reading one file may take: seconds of silence between two parts, bytes of memory."""
+    """What reading one file may take: seconds of silence between two parts, bytes of memory; and
+    the folders that may be read at all, none for any."""
 
     silence: float
     memory: int
+    roots: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """A file to read; ``title`` stands in where it has none of its own. What ``path`` leads to
-    must lie in the folder ``root`` (None: anywhere) when it is opened, too: it may have become a
-    link since it was listed."""
+    must lie in the folder ``root`` (None: anywhere): it may have become a link since it was
+    listed. One that becomes a link while it is being opened meets `Limits.roots`."""
 
     path: Path
     title: str
@@ -72,6 +76,18 @@ class Died(Exception):
         self.detail = detail
 
 
+def _command(limits: Limits) -> tuple[str, ...]:
+    """Python on `ingest.worker`, isolated: a file of the folder we stand in, named like a module,
+    must not run. The package and a user's own site-packages are found behind the system's."""
+    root = str(Path(__file__).parents[1])
+    packages = [p for p in sys.path if Path(p).name in ("site-packages", "dist-packages")]
+    program = (
+        f"import sys; sys.path += {[root, *packages]!r}; "
+        f"from ingest.worker import main; main({limits.memory}, {limits.roots!r})"
+    )
+    return sys.executable, "-I", "-c", program
+
+
 class Child:
     """One reading process, started when it is first needed. Asked by one thread at a time;
     `stop` may come from another.
@@ -81,7 +97,7 @@ class Child:
 
     def __init__(self, limits: Limits, command: Sequence[str] = ()) -> None:
         self.limits = limits
-        self._command = command or (sys.executable, "-m", "ingest.worker", str(limits.memory))
+        self._command = command or _command(limits)
         self._process: subprocess.Popen[bytes] | None = None
         self._rest = b""
         self._left = 0.0
@@ -133,14 +149,13 @@ class Child:
         if self._process and self._process.poll() is not None:
             self._forget()  # ended between two files: no fault of the next one
         if self._process is None:
-            # The package is found wherever this process found it, from any folder.
-            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+            environment = {k: os.environ[k] for k in _ENVIRONMENT if k in os.environ}
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=environment,
+                env=environment,  # keys of servers are none of a reader's business
                 start_new_session=True,  # Ctrl-C is for the parent, which ends its children
             )
         return self._process

@@ -50,19 +50,23 @@ def ingest(
         fingerprint = fingerprint_of(embedder, f"{CHUNKER_VERSION}-{settings.chunk_tokens}")
         if meta and not reindex:
             must_match(meta.fingerprint, fingerprint, settings)
-        plan = make_plan(
-            roots,
-            [] if reindex else ledger,
-            skip=Path(settings.index),
-            retry_failed=retry_failed,
-        )
-        _must_be_meant(plan, ledger, roots, new=meta is None, sure=yes or dry_run)
-        report = IngestReport()
+        new = IndexMeta(fingerprint, roots)
+        known: list[FileRecord] = [] if reindex else ledger
+        if reindex and not dry_run:
+            writer.reset(new)
+            known = writer.files()  # of a rebuild that was stopped
+        plan = make_plan(roots, known, skip=Path(settings.index), retry_failed=retry_failed)
+        if meta is None and not plan.found:
+            raise UsageError(
+                f"folder {', '.join(roots)} holds no files", "give a folder of documents"
+            )
+        doubts = [] if yes else _doubts(plan, ledger, roots)
+        if doubts and not dry_run:
+            raise doubts[0]
+        report = IngestReport(notices=[f"it would stop and ask: {doubt}" for doubt in doubts])
         if not dry_run:
-            if reindex:
-                writer.reset(IndexMeta(fingerprint, roots))
-            elif meta is None or meta.roots != roots:
-                writer.set_meta(IndexMeta(fingerprint, roots))
+            if not reindex and meta != new:
+                writer.set_meta(new)
             failpoint("ingest.planned")
             run = Run(writer, embedder, settings, progress or Silent())
             report.embedded = run.carry_out(plan)
@@ -84,21 +88,20 @@ def _as_it_is(writer: Writer, *, spare: bool) -> tuple[IndexMeta | None, list[Fi
         return None, []
 
 
-def _must_be_meant(
-    plan: Plan, ledger: list[FileRecord], roots: tuple[str, ...], *, new: bool, sure: bool
-) -> None:
-    """Stop before an index is made of nothing, or emptied because a disk is not mounted. Each
-    folder is looked at on its own: a small one is as easily lost as a large one."""
-    if new and not plan.found:
-        raise UsageError(f"folder {', '.join(roots)} holds no files", "give a folder of documents")
+def _doubts(
+    plan: Plan, ledger: list[FileRecord], roots: tuple[str, ...]
+) -> list[ConfirmationNeeded]:
+    """Why this may not be meant: a folder has lost most of its files, as when a disk is not
+    mounted. Each folder is looked at on its own: a small one is as easily lost as a large one."""
+    doubts = []
     for root in roots:
         here = [r for r in ledger if r.root == root and r.searchable]
-        indexed, gone = len(here), sum(not plan.accounts_for(r.file) for r in here)
-        if gone > indexed * _VANISHED and not sure:
-            raise ConfirmationNeeded(
-                f"{gone} of {indexed} indexed files have vanished from {root}",
-                "is the folder mounted? If they are meant to go: --yes",
-            )
+        gone = sum(not plan.accounts_for(r.file) for r in here)
+        if gone > len(here) * _VANISHED:
+            problem = f"{gone} of {len(here)} indexed files have vanished from {root}"
+            remedy = "is the folder mounted? If they are meant to go: --yes"
+            doubts.append(ConfirmationNeeded(problem, remedy))
+    return doubts
 
 
 def _must_exist(folder: str | Path | None) -> None:

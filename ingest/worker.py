@@ -1,7 +1,9 @@
 """The child process that reads files: one request a line in, the parts of a file as lines out.
 
-Started by `ingest.sandbox` with limits it cannot lift again. It may read what the user may read,
-and nothing else: no network, no program to start, no file to write.
+Started by `ingest.sandbox`. Before the first request it gives up, for good, whatever a reader has
+no reason to do: writing, running programs, the network, reading elsewhere than in the ingested
+folders and this program's own files, and more memory than its limit. What the system cannot take
+from it (Landlock and networks of one's own are Linux's) Python's audit hook takes from Python code.
 """
 
 from __future__ import annotations
@@ -13,11 +15,12 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ingest.landlock import restrict
 from ingest.readers import Options, Page, Part, Unreadable, stream
 from rag.records import Ending, Opening, Section
 
@@ -30,11 +33,19 @@ _NAMES = {kind: name for name, kind in KINDS.items()}
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 
+#: What Python and its libraries read besides the packages: themselves, shared libraries, time
+#: zones, random numbers, their own state.
+_OWN_FILES = (
+    sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", "/nix/store", "/etc/ld.so.cache",
+    "/etc/localtime", "/proc/self", "/dev/null", "/dev/urandom",
+)  # fmt: skip
+
 #: What no reader has a reason to do. Names of Python's audit events.
 _FORBIDDEN = (
     "socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.system",
     "os.kill", "os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink",
-    "os.truncate", "os.chmod", "os.chown", "os.putenv", "shutil.", "ftplib.", "http.", "urllib.",
+    "os.truncate", "os.chmod", "os.chown", "os.utime", "os.setxattr", "os.putenv", "shutil.",
+    "ftplib.", "http.", "urllib.",
     "smtplib.", "pickle.find_class", "webbrowser.", "pty.spawn",
 )  # fmt: skip
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -45,10 +56,11 @@ OUT_OF_MEMORY = 86
 NEARLY_ALL = 0.8
 
 
-def main(memory: int) -> None:
-    """Answer requests until standard input ends. ``memory``: bytes of address space."""
+def main(memory: int, roots: Sequence[str] = ()) -> None:
+    """Answer requests until standard input ends. ``memory``: bytes of address space; ``roots``:
+    the folders that may be read, none for any."""
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb", buffering=1 << 16)
-    _lock_in(memory)
+    lock_in(memory, roots)
     for line in requests:
         request = json.loads(line)
         try:
@@ -115,7 +127,7 @@ def encode(kind: str, value: dict[str, Any]) -> bytes:
 # ------------------------------------------------------------------ limits
 
 
-def _lock_in(memory: int) -> None:
+def lock_in(memory: int, roots: Sequence[str] = ()) -> None:
     """Give up, for good, all that a reader does not need."""
     quiet = os.open(os.devnull, os.O_WRONLY)
     for stream_of_libraries in (1, 2):  # whatever a library prints is not for anybody
@@ -123,6 +135,7 @@ def _lock_in(memory: int) -> None:
     sys.dont_write_bytecode = True
     _die_with_the_parent()
     _leave_the_network()
+    restrict([*roots, *_OWN_FILES, *filter(None, sys.path)] if roots else None)
     _limit_resources(memory)
     sys.addaudithook(_refuse)
 
@@ -160,7 +173,3 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
         raise PermissionError(f"a reader may not do this: {event}")
     if event == "open" and arguments[2] & _WRITING:
         raise PermissionError("a reader may not write files")
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

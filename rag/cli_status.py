@@ -30,6 +30,8 @@ REMEDIES = {
     "CSV, JSON, HTML, Markdown or text",
     "empty": "nothing to do: there is no text in it",
 }
+#: For a link whose target is gone or is the link itself: it will not come back on its own.
+_MEND_LINK = "remove the link or mend its target, then rag ingest"
 #: For a file that needs more memory than a reader has.
 _MORE_MEMORY = "raise read_memory, then rag ingest --retry-failed; or split it into smaller files"
 
@@ -90,6 +92,8 @@ def remedy(record: FileRecord) -> str:
     """What a person can do about a file, «» when nothing is wrong with it."""
     if record.status == "too_large" and "memory" in record.detail:
         return _MORE_MEMORY
+    if record.status == "vanished" and "leads nowhere" in record.detail:
+        return _MEND_LINK
     return REMEDIES.get(record.status, "")
 
 

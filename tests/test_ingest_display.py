@@ -6,9 +6,11 @@ import io
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,9 +117,62 @@ def test_the_display_says_how_far_how_fast_how_long_and_where(screen: Screen) ->
     go_on(bar, clock, 2000)
     assert screen.shown == [
         "[########--------------------------------] 19 %, about 35 min left",
-        "2,000 of 10,000 files, 4.0 files/s, 8.0 chunks/s",
+        "1,999 of 10,000 files, 4.0 files/s, 8.0 chunks/s",
         "reports/2019/annual report 1999.pdf",
     ]
+
+
+def test_a_file_counts_when_it_is_read_not_when_it_begins(
+    screen: Screen, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While the last of 13 is read, 12 are done: on a terminal and in a log."""
+    clock = Clock()
+    watchers = (Bar(screen, clock), Lines(clock))
+    for watcher in watchers:
+        clock.now += 1
+        watcher.start(13, 13_000)
+        go_on(watcher, clock, 12, seconds=2)
+        clock.now += 10
+        watcher.file("the last.pdf")
+    assert screen.shown[1].startswith("12 of 13 files, ")
+    assert screen.shown[2] == "the last.pdf"
+    assert capsys.readouterr().err.splitlines()[-1].startswith("12 of 13 files, ")
+
+
+def test_a_slow_file_is_told_with_its_seconds_though_nothing_is_heard_of_it(
+    screen: Screen,
+) -> None:
+    bar, clock = bar_on(screen)
+    screen.resize(40)
+    clock.now += 1
+    bar.file("reports/2019/annual report of the whole group.pdf")
+    clock.now += 4
+    bar.redraw()
+    assert screen.shown[2].endswith("group.pdf")
+    clock.now += 3600
+    bar.redraw()
+    assert screen.shown[2].endswith("group.pdf · 3,604 s")
+    assert columns(screen.shown[2]) == 39
+
+
+def test_the_display_lives_while_whoever_reports_to_it_is_blocked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is drawn by a thread, which has ended when the display is gone."""
+    before = threading.enumerate()
+    primary, secondary = pty.openpty()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(display, "_ALIVE", 0.15)
+    with os.fdopen(primary, "rb", buffering=0) as seen, os.fdopen(secondary, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        with display.watch() as progress:
+            progress.start(1, 1000)
+            progress.file("slow.pdf")
+            shown = b""
+            while shown.count(b"0 of 1 files") < 3:
+                assert select.select([seen], [], [], 30)[0], shown
+                shown += seen.read(65536)
+    assert threading.enumerate() == before
 
 
 def test_before_the_plan_is_made_the_display_says_that_something_happens(screen: Screen) -> None:
@@ -199,7 +254,7 @@ def test_forty_columns_are_enough_for_what_matters(screen: Screen) -> None:
     go_on(bar, clock, 3000)
     assert screen.shown == [
         "[####---------] 29 %, about 30 min left",
-        "3,000 of 10,000 files, 1 problem",
+        "2,999 of 10,000 files, 1 problem",
         "reports/2019/annual report 2999.pdf",
         "  unreadable: scans/1.pdf",
     ]
@@ -297,9 +352,9 @@ def test_a_log_gets_a_line_each_half_minute_and_the_first_twenty_problems(
         *(
             f"{done} chunks/s, about 40 min left"
             for done in (
-                "120 of 10,000 files, 1,000 problems, 4.0 files/s, 7.9",
-                "240 of 10,000 files, 1,000 problems, 4.0 files/s, 8.0",
-                "360 of 10,000 files, 1,000 problems, 4.0 files/s, 8.0",
+                "119 of 10,000 files, 1,000 problems, 4.0 files/s, 7.9",
+                "239 of 10,000 files, 1,000 problems, 4.0 files/s, 8.0",
+                "359 of 10,000 files, 1,000 problems, 4.0 files/s, 8.0",
             )
         ),
     ]

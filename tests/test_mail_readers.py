@@ -82,6 +82,34 @@ def test_plain_text_is_preferred_unless_it_is_a_stub(tmp_path):
     assert "<p>" not in text
 
 
+PRICES = "<p>Our offer as of today:</p><table><tr><td>Basic<td>99 euro</table>"
+
+
+def test_a_page_that_says_more_than_the_plain_text_is_preferred(tmp_path):
+    """A table of prices that only the page holds is read; a mere footer or an address is not."""
+    plain = "Our offer as of today:\nhttps://example.org/track/4711/12345\n"
+    message = letter("S", plain)
+    message.add_alternative(PRICES, subtype="html")
+    assert "Basic | 99 euro" in shown(save(tmp_path, "a.eml", bytes(message)))[0][1]
+    long = " ".join(f"word{n}" for n in range(40))
+    message = letter("S", long)
+    message.add_alternative(f"<p>{long}</p><p>Unsubscribe here</p>", subtype="html")
+    assert "Unsubscribe" not in shown(save(tmp_path, "b.eml", bytes(message)))[0][1]
+    message = letter("S", f"{long} 12 euro, and 30 days")
+    message.add_alternative("<p>word1 99</p>" * 20, subtype="html")
+    assert "30 days" in shown(save(tmp_path, "c.eml", bytes(message)))[0][1]
+
+
+def test_an_invitation_beside_a_short_text_does_not_replace_the_page(tmp_path):
+    """The calendar entry is the longest version and the least readable one."""
+    message = letter("S", "No HTML?")
+    message.add_alternative("<p>The meeting begins at noon.</p>" * 3, subtype="html")
+    message.add_alternative("BEGIN:VEVENT\n" * 50, subtype="calendar")
+    text = shown(save(tmp_path, "a.eml", bytes(message)))[0][1]
+    assert "at noon" in text
+    assert "VEVENT" not in text
+
+
 def test_headings_of_a_page_open_sections_and_hidden_text_is_kept_out(tmp_path):
     message = letter("News")
     message.set_content("<h1>One</h1><p style='display:none'>x</p><p>a</p><h1>Two</h1>b", "html")
@@ -356,6 +384,15 @@ def test_outlook_bodies_come_as_pages_or_rich_text_where_there_is_no_plain_text(
     assert "\n\nПривет из Москвы\n" in found[0][1]
     found = shown(save(tmp_path, "b.msg", container(outlook(**{"__substg1.0_10090102": PACKED}))))
     assert "hello world" in found[0][1]
+
+
+def test_an_outlook_page_that_says_more_than_the_plain_text_is_preferred(tmp_path):
+    plain = strings(p1000="Our offer as of today:")
+    found = shown(save(tmp_path, "a.msg", container(outlook(**plain, **strings(p1013=PRICES)))))
+    assert "Basic | 99 euro" in found[0][1]
+    same = strings(p1013="<p>Our <b>offer</b> as of today:</p>")
+    found = shown(save(tmp_path, "b.msg", container(outlook(**plain, **same))))
+    assert found[0][1].endswith("\n\nOur offer as of today:\n")
 
 
 def test_a_msg_that_is_mail_text_is_read_and_other_files_are_refused(tmp_path):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject, NumberObject
 
-from ingest.ocr import Ocr
+from ingest.ocr import Ocr, Read
 from ingest.readers import Unreadable, read
 from ingest.readers.pdf_image import _PIXELS, _SIDE, _scale, render_page
 from rag.errors import UsageError
@@ -101,12 +105,12 @@ def test_scanned_pages_are_read_by_their_numbers(tool: str, tmp_path: Path) -> N
         read(path, title="t")
     ocr = Ocr.of(Settings(ocr=tool))
     assert ocr is not None
-    texts = ocr.pages([1, 2, 3], lambda page: render_page(path, page))
-    assert {page: words(text) for page, text in texts.items()} == {
+    found = ocr.pages([1, 2, 3], lambda page: render_page(path, page))
+    assert {page: words(text) for page, text in found.texts.items()} == {
         1: words(" ".join(FENCE)),
         3: words(" ".join(POND)),
     }
-    assert ocr.problem == ""
+    assert found.problem == ""
 
 
 def test_a_missing_language_is_named_and_stops_nothing(tool: str, tmp_path: Path) -> None:
@@ -114,18 +118,18 @@ def test_a_missing_language_is_named_and_stops_nothing(tool: str, tmp_path: Path
     path = typed(tmp_path / "a.pdf", FENCE)
     ocr = Ocr.of(Settings(ocr=tool, ocr_languages="qqq"))
     assert ocr is not None
-    assert ocr.pages([1], lambda page: render_page(path, page)) == {}
-    assert ocr.problem.startswith(f"{tool}: ")
-    assert "qqq" in ocr.problem
-    assert ocr.problem.isprintable()
+    found = ocr.pages([1], lambda page: render_page(path, page))
+    assert found.texts == {}
+    assert found.problem.startswith(f"{tool}: ")
+    assert "qqq" in found.problem
+    assert found.problem.isprintable()
 
 
 def test_a_picture_that_is_none_never_reaches_the_tool(tool: str) -> None:
     """tesseract takes what is no picture for a list of files to read."""
     ocr = Ocr.of(Settings(ocr=tool))
     assert ocr is not None
-    assert ocr.pages([1], lambda _: b"/etc/passwd\n") == {}
-    assert ocr.problem == f"{tool}: no picture to read"
+    assert ocr.pages([1], lambda _: b"/etc/passwd\n") == Read({}, f"{tool}: no picture to read")
 
 
 # ------------------------------------------------------------------ which tool
@@ -148,6 +152,7 @@ def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]
 
 
 PAGE = b"P5\n2 2\n255\n\xff\xff\xff\xff"
+LARGE = b"P5\n1000 1000\n255\n" + b"\xff" * 1_000_000
 
 
 def test_ocr_is_off_unless_asked_for(only: Callable[..., Path]) -> None:
@@ -176,15 +181,14 @@ def test_auto_takes_ocrmypdf_else_tesseract_else_nothing(
         assert ocr is None
         return
     assert ocr is not None
-    ocr.pages([1], lambda _: PAGE)
-    assert ocr.problem == f"{used}: I am {used}"
+    assert ocr.pages([1], lambda _: PAGE) == Read({}, f"{used}: I am {used}")
 
 
 # ------------------------------------------------------------------ whatever the tool does
 
 
-def tesseract(seconds: float = 60) -> Ocr:
-    ocr = Ocr.of(Settings(ocr="tesseract", ocr_timeout=seconds))
+def tesseract(seconds: float = 60, tool: str = "tesseract") -> Ocr:
+    ocr = Ocr.of(Settings(ocr=tool, ocr_timeout=seconds))
     assert ocr is not None
     return ocr
 
@@ -212,12 +216,11 @@ def test_a_tool_that_hangs_is_killed_with_its_children_and_the_pages_before_it_a
 ) -> None:
     """The limit is for the whole file; later pages are not tried."""
     hangs = f"[ -e {tmp_path}/first ] && {{ {HANGS.format(tmp_path)}; }}"
-    only(tesseract=f'{hangs}; : > {tmp_path}/first; echo yes > "$2.txt"')
+    only(tesseract=f"{hangs}; : > {tmp_path}/first; echo yes")
     asked: list[int] = []
-    ocr = tesseract(3)
-    assert ocr.pages([4, 5, 6], lambda page: asked.append(page) or PAGE) == {4: "yes"}
+    found = tesseract(3).pages([4, 5, 6], lambda page: asked.append(page) or PAGE)
+    assert found == Read({4: "yes"}, "tesseract: longer than ocr_timeout = 3 s")
     assert asked == [4, 5]
-    assert ocr.problem == "tesseract: longer than ocr_timeout = 3 s"
     assert gone(tmp_path / "child")
     assert gone(tmp_path / "itself")
 
@@ -228,16 +231,16 @@ def test_stopping_ends_what_runs_in_another_thread(
     """An interrupted ingest does not wait for OCR."""
     only(tesseract=HANGS.format(tmp_path))
     ocr = tesseract()
-    found: list[dict[int, str]] = []
+    found: list[Read] = []
     thread = threading.Thread(target=lambda: found.append(ocr.pages([1, 2], lambda _: PAGE)))
     thread.start()
     while not ((started := tmp_path / "itself").exists() and started.read_text()):
         time.sleep(0.02)
     ocr.stop()
     thread.join(30)
-    assert found == [{}]
+    assert [read.texts for read in found] == [{}]
     assert gone(tmp_path / "child")
-    assert ocr.pages([3], lambda _: PAGE) == {}
+    assert ocr.pages([3], lambda _: PAGE) == Read()
 
 
 @pytest.mark.parametrize(
@@ -247,39 +250,78 @@ def test_stopping_ends_what_runs_in_another_thread(
         pytest.param("exit 3", "tesseract: ended with status 3", id="silent failure"),
         pytest.param(r"printf '\033[2Jbad\nluck\007' >&2; exit 1", ": [2Jbad luck", id="codes"),
         pytest.param("yes oh | head -c 900000 >&2; exit 1", "oh oh  … oh", id="floods its errors"),
-        pytest.param("exit 0", "tesseract: No such file or directory", id="no output"),
+        pytest.param("/no/such/program", "tesseract: ", id="no such program"),
     ],
 )  # fmt: skip
 def test_a_failing_tool_costs_its_page_and_leaves_a_short_inert_reason(
     only: Callable[..., Path], script: str, problem: str
 ) -> None:
     only(tesseract=script)
+    found = tesseract().pages([1], lambda _: PAGE)
+    assert found.texts == {}
+    assert problem in found.problem
+    assert found.problem.isprintable()
+    assert len(found.problem) <= 250
+
+
+def test_a_tool_that_writes_no_text_where_it_should_is_told(only: Callable[..., Path]) -> None:
+    only(ocrmypdf="exit 0")
+    found = tesseract(tool="ocrmypdf").pages([1], lambda _: PAGE)
+    assert found == Read({}, "ocrmypdf: No such file or directory")
+
+
+def test_a_tool_that_reads_nothing_of_its_picture_stops_nothing(only: Callable[..., Path]) -> None:
+    """The picture is larger than what waits in a pipe."""
+    only(tesseract="echo text")
+    assert tesseract().pages([1, 2], lambda _: LARGE) == Read({1: "text", 2: "text"})
+
+
+def test_one_files_problem_is_never_told_of_another(only: Callable[..., Path]) -> None:
+    """Two files at once, one of them blank: the problem of the other is none of its own."""
+    only(tesseract="exit 0")
     ocr = tesseract()
-    assert ocr.pages([1], lambda _: PAGE) == {}
-    assert problem in ocr.problem
-    assert ocr.problem.isprintable()
-    assert len(ocr.problem) <= 250
+    failed = threading.Event()
+    found: dict[str, Read] = {}
+
+    def broken(_: int) -> bytes:
+        raise Unreadable("unreadable", "page 1 cannot be drawn")
+
+    def blank(_: int) -> bytes:
+        assert failed.wait(30)
+        return PAGE
+
+    def begin(name: str, draw: Callable[[int], bytes]) -> None:
+        found[name] = ocr.pages([1], draw)
+        failed.set()
+
+    files = (("a.pdf", broken), ("b.pdf", blank))
+    threads = [threading.Thread(target=begin, args=file) for file in files]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert found == {"a.pdf": Read({}, "page 1 cannot be drawn"), "b.pdf": Read()}
 
 
 def test_a_flood_of_text_is_cut(only: Callable[..., Path]) -> None:
-    only(tesseract='yes word | head -c 3000000 > "$2.txt"')
-    text = tesseract().pages([1], lambda _: PAGE)[1]
+    only(tesseract="yes word | head -c 3000000")
+    text = tesseract().pages([1], lambda _: PAGE).texts[1]
     assert 200_000 < len(text) < 300_000
 
 
 def test_the_tool_may_not_take_all_memory(only: Callable[..., Path]) -> None:
     """The limit is set on the process itself, where the system has one."""
     pytest.importorskip("resource")
-    only(tesseract='ulimit -v > "$2.txt"; ulimit -t >> "$2.txt"')
-    assert tesseract(30).pages([1], lambda _: PAGE) == {1: f"{2 * 2**20}\n31"}
+    only(tesseract="ulimit -v; ulimit -t; ulimit -c")
+    assert tesseract(30).pages([1], lambda _: PAGE) == Read({1: f"{2 * 2**20}\n31\n0"})
 
 
 def test_the_tool_sees_no_keys_of_ours_and_leaves_nothing_behind(
     only: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAG_OPENAI_API_KEY", "sk-secret")
-    only(tesseract=f'env > "$2.txt"; : > "$TMPDIR/left"; echo "$TMPDIR" > {tmp_path}/where')
-    seen = tesseract().pages([1], lambda _: PAGE)[1]
+    only(tesseract=f'env; : > "$TMPDIR/left"; echo "$TMPDIR" > {tmp_path}/where')
+    seen = tesseract().pages([1], lambda _: PAGE).texts[1]
     assert "sk-secret" not in seen
     assert "OMP_THREAD_LIMIT=1" in seen
     assert not Path((tmp_path / "where").read_text().strip()).exists()
@@ -288,16 +330,133 @@ def test_the_tool_sees_no_keys_of_ours_and_leaves_nothing_behind(
 def test_a_page_that_cannot_be_drawn_is_left_out_with_its_reason(
     only: Callable[..., Path],
 ) -> None:
-    only(tesseract='echo text > "$2.txt"')
+    only(tesseract="echo text")
 
     def draw(page: int) -> bytes:
         if page == 1:
             raise Unreadable("unreadable", "page 1 cannot be drawn")
         return PAGE
 
+    assert tesseract().pages([1, 2], draw) == Read({2: "text"}, "page 1 cannot be drawn")
+
+
+# ------------------------------------------------------------------ whatever ends the ingest
+
+#: Reads one page, for ever, in a thread like the ingest does; SIGTERM stops it as the pool does.
+INGEST = """
+import os, signal, sys, threading
+import click
+from ingest.ocr import Ocr
+from rag.options import run
+from rag.settings import Settings
+
+@click.command()
+def read() -> None:
+    ocr = Ocr.of(Settings(ocr=sys.argv[1]))
+    page = b"P5\\n1000 1000\\n255\\n" + b"SECRET  " * 125_000
+    thread = threading.Thread(target=ocr.pages, args=[[1], lambda _: page])
+    thread.start()
+    try:
+        threading.Event().wait()
+    finally:
+        ocr.stop()
+        thread.join()
+
+sys.exit(run(read, []))
+"""
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files, of this process and of those it starts."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+def ended(tool: str, tmp_path: Path, number: signal.Signals) -> int:
+    """The exit status of an ingest that the signal ended while its tool ran."""
+    process = subprocess.Popen([sys.executable, "-c", INGEST, tool], stderr=subprocess.DEVNULL)
+    while not ((started := tmp_path / "itself").exists() and started.read_text()):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(number)
+    return process.wait(60)
+
+
+ENDS = [pytest.param(signal.SIGKILL, -9, id="killed"), pytest.param(signal.SIGTERM, 130, id="term")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of a parent's death")
+@pytest.mark.parametrize(("number", "status"), ENDS)
+def test_the_tool_and_what_it_has_started_end_with_the_ingest(
+    only: Callable[..., Path], tmp_path: Path, temporary: Path, number: signal.Signals, status: int
+) -> None:
+    only(tesseract=HANGS.format(tmp_path))
+    assert ended("tesseract", tmp_path, number) == status
+    assert gone(tmp_path / "itself")
+    assert gone(tmp_path / "child")
+
+
+@pytest.mark.parametrize(("number", "status"), ENDS)
+def test_no_picture_of_a_page_is_left_in_the_file_system(
+    only: Callable[..., Path], tmp_path: Path, temporary: Path, number: signal.Signals, status: int
+) -> None:
+    """Neither while the tool reads it nor after the ingest was ended."""
+    seen = f"cat > {tmp_path}/picture; find {temporary} -type f > {tmp_path}/seen"
+    only(tesseract=f"{seen}; {HANGS.format(tmp_path)}")
+    assert ended("tesseract", tmp_path, number) == status
+    assert b"SECRET" in (tmp_path / "picture").read_bytes()
+    assert (tmp_path / "seen").read_text() == ""
+    assert [path for path in temporary.rglob("*") if path.is_file()] == []
+
+
+def test_the_next_start_removes_what_a_killed_ingest_has_left(
+    only: Callable[..., Path], tmp_path: Path, temporary: Path
+) -> None:
+    """ocrmypdf makes pictures of its own; they lie in the private folder until then."""
+    only(ocrmypdf=f'cat > "$TMPDIR/picture"; {HANGS.format(tmp_path)}')
+    assert ended("ocrmypdf", tmp_path, signal.SIGKILL) == -9
+    assert [path.name for path in temporary.glob("rag-ocr-*/*")] == ["picture"]
+    assert Ocr.of(Settings(ocr="ocrmypdf")) is not None
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_start_spares_what_is_in_use_and_what_is_not_a_folder_of_ours(
+    only: Callable[..., Path], tmp_path: Path, temporary: Path
+) -> None:
+    """Two ingests may run at once; and a planted link leads nowhere."""
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "letter").write_text("dear")
+    (temporary / "rag-ocr-link").symlink_to(kept)
+    (temporary / "rag-ocr-file").write_text("not a folder")
+    only(tesseract=f"{HANGS.format(tmp_path)}")
     ocr = tesseract()
-    assert ocr.pages([1, 2], draw) == {2: "text"}
-    assert ocr.problem == "page 1 cannot be drawn"
+    thread = threading.Thread(target=lambda: ocr.pages([1], lambda _: PAGE))
+    thread.start()
+    while not ((started := tmp_path / "itself").exists() and started.read_text()):
+        time.sleep(0.02)
+    tesseract()
+    left = sorted(path.name for path in temporary.iterdir())
+    ocr.stop()
+    thread.join(30)
+    assert len(left) == 3
+    assert {"rag-ocr-file", "rag-ocr-link"} < set(left)
+    assert (kept / "letter").read_text() == "dear"
+    assert len(list(temporary.iterdir())) == 2
+
+
+def test_another_users_folder_is_left_alone(
+    only: Callable[..., Path], temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(tesseract="echo text")
+    (temporary / "rag-ocr-theirs").mkdir()
+    monkeypatch.setattr(os, "getuid", lambda: os.geteuid() + 1)
+    tesseract()
+    assert (temporary / "rag-ocr-theirs").is_dir()
 
 
 # ------------------------------------------------------------------ pictures of pages

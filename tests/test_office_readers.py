@@ -465,6 +465,32 @@ def test_opendocument_texts_keep_headings_lists_tables_and_notes(tmp_path):
     )
 
 
+def test_opendocument_hidden_text_is_counted_and_raised_text_set_off(tmp_path):
+    """Hidden by style, by field or by paragraph: left out, with nothing around it lost."""
+    body = """<text:p>1,234<text:span text:style-name="T1">1</text:span> and
+      <text:span text:style-name="T2">not this</text:span>10<text:span
+      text:style-name="T3">6<text:s/></text:span>, 101<text:span
+      text:style-name="T4">2</text:span>.<text:hidden-text
+      text:is-hidden="true" text:string-value="nor this"/> End</text:p>
+      <text:p>Out<text:hidden-paragraph text:is-hidden="true"/></text:p>
+      <text:p text:style-name="T2">out <text:span text:style-name="T2">too</text:span></text:p>
+      <text:p><text:hidden-text text:is-hidden="false">shown</text:hidden-text></text:p>"""
+    looks = {"T1": 'text-position="super 58%"', "T3": 'text-position="33% 58%"',
+             "T4": 'text-position="sub 58%"'}  # fmt: skip
+    styles = (
+        "".join(
+            f'<style:style style:name="{name}"><style:text-properties style:{look}/></style:style>'
+            for name, look in looks.items()
+        )
+        + '<style:style style:name="T2"><style:text-properties text:display="none"/></style:style>'
+    )
+    document = given_by(odt(tmp_path, body, styles))
+    assert document.sections[0].text == "1,234^1 and 10^6, 101_2. End\n\nshown\n\n"
+    assert document.hidden == 7
+    failure = refused(odt(tmp_path, '<text:p text:display="none">a b</text:p>'))
+    assert (failure.status, failure.detail) == ("no_text", "only text that nobody sees, 2 words")
+
+
 def test_opendocument_slides_come_with_their_notes(tmp_path):
     """Each slide of an .odp is a section with its number, title and notes."""
     frame = "<draw:frame {}><draw:text-box><text:p>{}</text:p></draw:text-box></draw:frame>"
@@ -570,6 +596,120 @@ def test_word_files_with_macros_and_templates_are_read(tmp_path, suffix, kind):
     assert given_by(zipped(tmp_path / f"x{suffix}", entries)).sections == (Section("Text\n\n"),)
 
 
+_W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+
+
+def docx_with(folder: Path, body: str, footer: str = "") -> Path:
+    """A Word file whose body, and page footer where given, is the given XML."""
+    from docx.oxml.parser import parse_xml
+
+    document = docx.Document()
+    element = document.element.body
+    names = f'xmlns:w="{_W}" xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+    for child in parse_xml(f"<w:body {names}>{body}</w:body>"):
+        element.insert(len(element) - 1, child)
+    if footer:
+        document.sections[0].footer.paragraphs[0].text = footer
+    document.save(str(folder / "x.docx"))
+    return folder / "x.docx"
+
+
+def run(text: str, look: str = "") -> str:
+    return f'<w:r><w:rPr>{look}</w:rPr><w:t xml:space="preserve">{text}</w:t></w:r>'
+
+
+def test_word_hidden_runs_are_left_out_and_counted(tmp_path):
+    """Hidden by the run or by its style, and shown again by the run; boxes in it count once."""
+    box_in = f"<w:r><w:rPr><w:vanish/></w:rPr><w:pict><w:txbxContent><w:p>{run('in a box')}</w:p>"
+    body = (
+        f"<w:p>{run('Seen ')}{run('two words', '<w:vanish/>')}"
+        f"{run('here', '<w:vanish w:val=&quot;0&quot;/>').replace('&quot;', chr(34))}"
+        f"{box_in}</w:txbxContent></w:pict></w:r></w:p>"
+    )
+    document = given_by(docx_with(tmp_path, body))
+    assert (document.sections[0].text, document.hidden) == ("Seen here\n\n", 5)
+    styled = docx.Document()
+    secret = styled.styles.add_style("Secret", 1)
+    secret.font.hidden = True
+    derived = styled.styles.add_style("Derived", 1)
+    derived.base_style = secret
+    styled.add_paragraph("nobody sees this", style="Derived")
+    styled.save(str(tmp_path / "y.docx"))
+    failure = refused(tmp_path / "y.docx")
+    assert (failure.status, failure.detail) == ("no_text", "only text that nobody sees, 3 words")
+
+
+def test_word_raised_and_lowered_text_changes_no_number(tmp_path):
+    """Also over several runs, by the style of the run, and in a table."""
+    up, down = '<w:vertAlign w:val="superscript"/>', '<w:vertAlign w:val="subscript"/>'
+    line = (
+        f"<w:p>{run('1,234')}{run('1', up)}{run(',2', up)}{run(' H')}{run('2', down)}"
+        f"{run('O 10')}{run('6', up)}{run('3')}</w:p>"
+    )
+    table = f"<w:tbl><w:tr><w:tc>{line}</w:tc><w:tc>{line}</w:tc></w:tr></w:tbl>"
+    shown = "1,234^(1,2) H2O 10^(6)3"
+    (section,) = given_by(docx_with(tmp_path, line + table)).sections
+    assert section.text == f"{shown}\n\n{shown} | {shown}\n\n"
+    styled = docx.Document()
+    styled.styles.add_style("Note", 2).font.superscript = True
+    styled.add_paragraph("90").add_run("7", style="Note")
+    styled.save(str(tmp_path / "y.docx"))
+    assert given_by(tmp_path / "y.docx").sections[0].text == "90^7\n\n"
+
+
+def test_word_signs_of_symbol_fonts_are_written_as_what_they_show(tmp_path):
+    """An inserted sign is never lost without a trace, and a bullet never a private code."""
+    signs = (("Symbol", "F0B3"), ("Symbol", "006D"), ("Wingdings", "F0FE"), ("MS Gothic", "2610"),
+             ("Wingdings 3", "F041"), ("Arial", "no hex"), ("Symbol", "D800"))  # fmt: skip
+    body = "".join(f'<w:r><w:sym w:font="{f}" w:char="{c}"/></w:r>' for f, c in signs)
+    typed = run("\uf0a3 5", '<w:rFonts w:ascii="Symbol"/>')
+    (section,) = given_by(docx_with(tmp_path, f"<w:p>{body}{run(' 5 mg ')}{typed}</w:p>")).sections
+    assert section.text == "≥μ☑☐\ufffd\ufffd\ufffd 5 mg ≤ 5\n\n"
+
+
+def test_word_alternatives_are_given_once(tmp_path):
+    """Of a part that is there in several forms the first that has text is read."""
+    form = "<mc:{0}><w:p>" + run("{1}") + "</w:p></mc:{0}>"
+    old = form.format("Fallback", "old")
+    both = form.format("Choice", "new") + old
+    body = "".join(
+        f"<mc:AlternateContent>{forms}</mc:AlternateContent>"
+        for forms in (both, form.format("Fallback", "only"), "<mc:Choice/>" + old)
+    )
+    inline = both.replace("<w:p>", "").replace("</w:p>", "")
+    body += f"<w:p><mc:AlternateContent>{inline}</mc:AlternateContent></w:p>"
+    assert given_by(docx_with(tmp_path, body)).sections[0].text == "new\n\nonly\n\nold\n\nnew\n\n"
+
+
+def test_word_page_footers_are_read_when_there_is_nothing_else(tmp_path):
+    """A letterhead alone is text; beside a body it is left out."""
+    alone = given_by(docx_with(tmp_path, "<w:p/>", "Acme, 5 Main Street"))
+    assert alone.sections == (Section("Acme, 5 Main Street\n\n"),)
+    beside = given_by(docx_with(tmp_path, f"<w:p>{run('Dear all')}</w:p>", "Acme"))
+    assert beside.sections == (Section("Dear all\n\n"),)
+
+
+def test_word_files_of_the_strict_kind_are_read(tmp_path):
+    """Other names for the same things, as «Strict Open XML Document» saves them; a package that
+    names no text at all says so."""
+    path = docx_with(tmp_path, f"<w:p>{run('Strict ')}{run('h', '<w:vanish/>')}{run('text')}</w:p>")
+    with zipfile.ZipFile(path) as package:
+        entries: dict[str, str | bytes] = {
+            n: re.sub(rb"http://schemas.openxmlformats.org/(officeDocument|wordprocessingml|"
+                      rb"drawingml)/2006/", rb"http://purl.oclc.org/ooxml/\1/", package.read(n))
+            for n in package.namelist()
+        }  # fmt: skip
+    assert b"purl.oclc.org" in bytes(entries["word/document.xml"])  # type: ignore[arg-type]
+    document = given_by(zipped(tmp_path / "strict.docx", entries))
+    assert (document.sections, document.hidden) == ((Section("Strict text\n\n"),), 1)
+    entries["_rels/.rels"] = rels(other="word/document.xml")
+    failure = refused(zipped(tmp_path / "lost.docx", entries))
+    assert (failure.status, "does not say where its text is" in failure.detail) == (
+        "unreadable",
+        True,
+    )
+
+
 def test_long_tables_of_texts_and_pages_repeat_their_header(tmp_path):
     """A table of forty rows in Word or on a web page has its header above every group."""
     document = docx.Document()
@@ -672,3 +812,110 @@ def test_hostile_office_files_are_read_or_refused_for_a_reason():
     assert {statuses[n] for n in locked} == {"password"}
     unreadable = [n for n, status in statuses.items() if status == "unreadable"]
     assert len(unreadable) <= 5, unreadable
+
+
+# ------------------------------------------------------------------ tables as people write them
+
+
+def test_a_header_of_two_rows_is_repeated_whole():
+    """Names of single columns under a name that spans several belong to the header."""
+    rows = [["Region", "2024", ""], ["", "Q1", "Q2"]]
+    found = list(groups([*rows, *([f"Region number {n}", str(n), "7"] for n in range(60))]))
+    assert len(found) > 1
+    assert all(group.text.startswith("Region | 2024\n| Q1 | Q2\nRegion number") for group in found)
+    assert (found[0].first, found[-1].last) == (1, 62)
+
+
+def test_a_wide_header_of_two_rows_names_each_value_by_both():
+    """The name that spans several columns stands before each of theirs, but a row's name."""
+    upper, lower = "A rather long name of a year " * 4, "A rather long name of a quarter " * 4
+    upper, lower = upper.strip(), lower.strip()
+    _, group = groups([["Region", upper, ""], ["", lower, "Q2"], ["North", "5", "6"]])
+    assert group.text == f"Region: North; {upper} {lower}: 5; {upper} Q2: 6\n"
+
+
+def test_a_row_without_its_first_value_is_no_header():
+    """It names no column that is without a name."""
+    rows = [["Name", "Days"], ["", "5"], *([f"Person {n}", str(n)] for n in range(60))]
+    assert "\n| 5\n" not in list(groups(rows))[1].text
+
+
+SEMICOLONS = [f'{n},"Smith, J.; Doe, A.",200' for n in range(9)]
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        pytest.param("\n".join(["id,authors,amount", *SEMICOLONS]),
+                     "0 | Smith, J.; Doe, A. | 200\n", id="quoted"),
+        pytest.param("id,authors,amount\n" + "1,Smith; John,200\n" * 9,
+                     "1 | Smith; John | 200\n", id="unquoted"),
+        pytest.param("id,authors,amount\n1,Smith; John,200\n", "1 | Smith; John | 200\n", id="one"),
+        pytest.param("a;b\n" + "1,5;2,5\n" * 9, "a | b\n1,5 | 2,5\n", id="decimal commas"),
+        pytest.param("Sales, May\na;b\n" + "1,5;2,5\n" * 9, "a | b\n1,5 | 2,5\n", id="titled"),
+    ],
+)  # fmt: skip
+def test_a_delimiter_divides_the_header_as_it_divides_the_rows(tmp_path, source, shown):
+    """A sign that stands once in each value is no delimiter."""
+    assert shown in delimited(tmp_path, source)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "shown"),
+    [
+        pytest.param("x.tsv", 'id\tname\tn\n1\t"stray\t5\n2\tb\t6\n3\t"c ""x"""\t7\n',
+                     '1 | "stray | 5\n2 | b | 6\n3 | c "x" | 7\n', id="closed by a real one"),
+        pytest.param("x.tsv", 'id\tname\n1\t"stray\n2\tb\n', '1 | "stray\n2 | b\n', id="open"),
+        pytest.param("x.csv", 'id,name,n\n1,"stray,5\n2,b,6\n3,c,6', '1 | "stray | 5\n2 | b | 6\n',
+                     id="commas"),
+        pytest.param("x.csv", 'id,name,n\n1,"stray,5\n2,b,6\n3,c,6\n4,d,6\n5,"f, g",7\n',
+                     '1 | "stray | 5\n2 | b | 6\n3 | c | 6\n4 | d | 6\n5 | f, g | 7\n', id="rows"),
+        pytest.param("x.csv", 'id,name,n\n1,"Dear Sir, thanks,\nfoo, bar\nbaz, x\n\nbye",5\n',
+                     "1 | Dear Sir, thanks, foo, bar baz, x bye | 5\n", id="a real long cell"),
+        pytest.param("x.csv", 'id,name,n\n1,"a\nb\n",5\n2,"c\nd\n\n"\n', "1 | a b | 5\n2 | c d\n",
+                     id="cells that end in line breaks"),
+        pytest.param("x.csv", 'id,name,n\n1,"x\ny",5\n2,"cut off\nby the', "2 | cut off by the\n",
+                     id="file cut inside a cell"),
+    ],
+)  # fmt: skip
+def test_a_stray_quote_does_not_swallow_the_rows_after_it(tmp_path, name, source, shown):
+    """A cell that opens a quote and then holds whole rows is read as it stands."""
+    assert shown in delimited(tmp_path, source, name)
+
+
+def test_a_sheet_too_large_to_hold_is_lost_alone(tmp_path):
+    """The other sheets are read, and its number and extent are told."""
+    stray = '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576">' + cell("XFD1048576", 2)
+    sheets = ("Good", "", rows_of(("seen",))), ("Bad", "", stray + "</row>")
+    document = given_by(xlsx(tmp_path, *sheets))
+    assert [section.text for section in document.sections] == ["seen\n"]
+    assert document.lost_pages == (2,)
+    assert document.detail == (
+        "1 of 2 sheets cannot be read: a sheet of 1,048,576 × 16,384 cells, "
+        "the limit is 10,000,000 cells"
+    )
+
+
+@pytest.mark.parametrize(
+    ("style", "value", "shown"),
+    [
+        pytest.param("[h]:mm:ss", 1.25, "30:00:00", id="hours beyond a day"),
+        pytest.param("[h]:mm:ss", -0.25, "-6:00:00", id="negative"),
+        pytest.param("[h]:mm:ss", 0.0000115, "0:00:01", id="fraction of a second"),
+        pytest.param("h:mm:ss", 0.3958333, "09:30:00", id="time"),
+        pytest.param("yyyy-mm-dd h:mm", 45000.3958333, "2023-03-15 09:30:00", id="moment"),
+        pytest.param("yyyy-mm-dd", 44999.99999999, "2023-03-15", id="day"),
+    ],
+)
+def test_times_are_rounded_to_seconds_and_durations_counted_in_hours(tmp_path, style, value, shown):
+    """30 hours are 30:00:00, and 9:30 kept as a fraction of a day is 09:30:00."""
+    styles = (
+        f'<styleSheet xmlns="{_MAIN}"><numFmts><numFmt numFmtId="164" formatCode="{style}"/>'
+        '</numFmts><cellXfs><xf numFmtId="0"/><xf numFmtId="164"/></cellXfs></styleSheet>'
+    )
+    row = f'<row r="1"><c r="A1" s="1"><v>{value!r}</v></c></row>'
+    more: dict[str, str | bytes] = {
+        "xl/styles.xml": styles,
+        "xl/_rels/workbook.xml.rels": rels(worksheet1="worksheets/s1.xml", styles1="styles.xml"),
+    }
+    assert given_by(xlsx(tmp_path, ("S", "", row), more=more)).sections[0].text == shown + "\n"

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.readers import Options, Page, Unreadable, read, stream
-from ingest.readers.pdf_pdfium import PdfiumFile, _may_have_layers
+from ingest.readers.pdf_bytes import survey
+from ingest.readers.pdf_pdfium import PdfiumFile
 from ingest.readers.pdf_pypdf import PypdfFile
 from ingest.readers.pdf_text import Hyphens, PageText, better, glyphs
 from rag.records import Ending, Opening, Section
@@ -20,8 +21,9 @@ DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 def pdf(folder: Path, *contents: bytes, catalog: bytes = b"", box: bytes = b"") -> Path:
-    """A PDF in plain syntax, one page a content stream. Fonts /F, a layer /Off and a shown layer
-    /On, states /Clear (no alpha) and a form /X, an image /I with letters («ink») are there."""
+    """A PDF in plain syntax, one page a content stream. Fonts /F and /T (drawn), a layer /Off and
+    a shown layer /On, states /Clear (no alpha) and a form /X, an image /I with letters («ink») are
+    there; 8 and 9 are forms with white and with black text."""
     kids = b" ".join(b"%d 0 R" % (20 + 2 * n) for n in range(len(contents)))
     ink = zlib.compress(bytes(0 if (x // 3 + y // 3) % 3 == 0 else 255 for y in range(60)
                               for x in range(200)))  # fmt: skip
@@ -29,7 +31,7 @@ def pdf(folder: Path, *contents: bytes, catalog: bytes = b"", box: bytes = b"") 
         1: b"<< /Type /Catalog /Pages 2 0 R %s >>" % catalog,
         2: b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, len(contents)),
         3: b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
-        4: b"<< /Font << /F 3 0 R >> /Properties << /Off 5 0 R /On 6 0 R >> "
+        4: b"<< /Font << /F 3 0 R /T 10 0 R >> /Properties << /Off 5 0 R /On 6 0 R >> "
         b"/ExtGState << /Clear << /ca 0 /CA 0 >> >> /XObject << /I 7 0 R /X 8 0 R >> >>",
         5: b"<< /Type /OCG /Name (Off) >>",
         6: b"<< /Type /OCG /Name (On) >>",
@@ -37,11 +39,17 @@ def pdf(folder: Path, *contents: bytes, catalog: bytes = b"", box: bytes = b"") 
         b"/ColorSpace /DeviceGray /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream"
         % (len(ink), ink),
     }
-    inner = b"BT /F 10 Tf 1 1 1 rg 0 0 Td (within a form) Tj ET"
-    objects[8] = (
-        b"<< /Type /XObject /Subtype /Form /BBox [-9 -9 900 900] /Resources << /Font << /F 3 0 R "
-        b">> >> /Length %d >>\nstream\n%s\nendstream" % (len(inner), inner)
+    objects[10] = (
+        b"<< /Type /Font /Subtype /Type3 /FontMatrix [1 0 0 1 0 0] /FontBBox [0 0 1 1] "
+        b"/CharProcs << >> /FirstChar 65 /LastChar 66 /Widths [1 1] "
+        b"/Encoding << /Differences [65 /A /B] >> >>"
     )
+    for number, colour in ((8, b"1 1 1 rg"), (9, b"0 g")):
+        inner = b"BT /F 10 Tf %s 0 0 Td (within a form) Tj ET" % colour
+        objects[number] = (
+            b"<< /Type /XObject /Subtype /Form /BBox [-9 -9 900 900] /Resources << /Font "
+            b"<< /F 3 0 R >> >> /Length %d >>\nstream\n%s\nendstream" % (len(inner), inner)
+        )
     for n, content in enumerate(contents):
         objects[20 + 2 * n] = (
             b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] %s /Resources 4 0 R "
@@ -235,7 +243,7 @@ def test_text_that_nobody_can_see_is_kept_out_and_counted(tmp_path, trick):
     shown = read(path, title="t", options=Options(hidden_text=True))
     letters = "".join(shown.sections[0].text.split())
     assert sorted(letters) == sorted("BeforesecretwordsAfter")
-    assert shown.hidden == 0
+    assert shown.hidden == document.hidden
 
 
 SEEN = {
@@ -289,20 +297,175 @@ def test_a_page_with_hidden_text_is_not_read_by_the_engine_that_gives_it(tmp_pat
     assert "2 words that nobody can see" in caught.value.detail
 
 
-def test_layers_are_noticed_in_packed_objects(tmp_path):
+def test_a_crop_box_beside_the_page_is_passed_over(tmp_path):
+    """Where the boxes do not meet the media box is shown, and what it hides is found."""
+    content = page("Inside") + show(WORDS, 600, before="1 1 1 rg") + show("Outside", 900)
+    path = pdf(tmp_path, content, box=b"/CropBox [1000 1000 1200 1200]")
+    document = read(path, title="t")
+    assert (document.sections[0].text, document.hidden) == ("Inside\n", 3)
+    assert PypdfFile(path).page(1) == PageText("Inside\n", lost=False, hidden=3)
+
+
+def test_a_page_without_size_is_read_as_letter_paper(tmp_path):
+    """An empty media box hides nothing, in either engine."""
+    path = pdf(tmp_path, page("Inside") + show(WORDS, 900))
+    path.write_bytes(path.read_bytes().replace(b"[0 0 612 792]", b"[0 0 000 000]"))
+    assert PdfiumFile.opened(path, (), hide=True).page(1) == PageText(
+        "Inside\n", lost=False, hidden=2
+    )
+    assert PypdfFile(path).page(1) == PageText("Inside\n", lost=False, hidden=2)
+
+
+def note(form: int, flags: int) -> bytes:
+    """A typed-in note that looks like the form."""
+    return (
+        b"/Annots [<< /Type /Annot /Subtype /FreeText /Rect [63 491 972 1400] /F %d "
+        b"/AP << /N %d 0 R >> >>]" % (flags, form)
+    )
+
+
+@pytest.mark.parametrize(
+    ("form", "flags"),
+    [
+        pytest.param(8, 4, id="white"),
+        pytest.param(9, 2, id="hidden"),
+        pytest.param(9, 32, id="not for the screen"),
+    ],
+)
+def test_a_note_that_nobody_can_see_is_kept_out_and_counted(tmp_path, form, flags):
+    """White words of a note and notes that are not shown are found; on request they are given."""
+    path = pdf(tmp_path, page("Before"), box=note(form, flags))
+    document = read(path, title="t")
+    assert (document.sections[0].text, document.hidden) == ("Before\n", 3)
+    shown = read(path, title="t", options=Options(hidden_text=True))
+    assert shown.sections[0].text == "Before\nwithin a form\n"
+    assert shown.hidden == 3
+
+
+def test_a_note_that_is_shown_is_read(tmp_path):
+    """Black words of a note that is shown and printed are text of the page."""
+    document = read(pdf(tmp_path, page("Before"), box=note(9, 4)), title="t")
+    assert document.sections[0].text == "Before\nwithin a form\n"
+    assert document.hidden == 0
+
+
+# ------------------------------------------------------------------ the second engine alone
+
+#: What pypdf cannot tell from the operators alone.
+UNTOLD = {"colour of the shape beneath", "layer that is off", "invisible over plain picture"}
+
+
+@pytest.mark.parametrize("trick", sorted(HIDDEN.keys() - UNTOLD))
+def test_the_second_engine_keeps_hidden_text_out_too(tmp_path, trick):
+    """A file that only pypdf opens hides nothing from us; on request the text is given."""
+    path = pdf(tmp_path, page("Before") + HIDDEN[trick] + show("After", 500))
+    path.write_bytes(path.read_bytes().replace(b"/Root 1 0 R", b"/Rxxt 1 0 R"))
+    document = read(path, title="t")
+    assert document.reader == "pdf (pypdf)"
+    assert document.sections[0].text.split() == ["Before", "After"]
+    assert document.hidden == 2
+    shown = read(path, title="t", options=Options(hidden_text=True))
+    assert sorted(shown.sections[0].text.split()) == ["After", "Before", "secret", "words"]
+    assert shown.hidden == 2
+
+
+@pytest.mark.parametrize("way", SEEN)
+def test_the_second_engine_keeps_what_can_be_seen(tmp_path, way):
+    """What pypdf gives of text that a person sees stays whole."""
+    found = PypdfFile(pdf(tmp_path, page("Before") + SEEN[way], catalog=LAYERS)).page(1)
+    assert sorted(found.text.split()) == ["Before", "secret", "words"]
+    assert found.hidden == 0
+
+
+OPERATORS = {
+    "in a row": (b"BT /F 12 Tf 1 g 72 600 Td [(secret) -300 (words)] TJ ET", 2),
+    "on the next line": (b"BT /F 12 Tf 14 TL 1 g 72 600 Td (secret) ' 1 0 (words) \" ET", 2),
+    "in a colour space": (b"/DeviceRGB cs 1 1 1 sc BT /F 12 Tf 72 600 Td (secret) Tj ET", 1),
+    "in a space not looked into": (b"/Spot cs 1 scn BT /F 12 Tf 72 600 Td (seen) Tj ET", 0),
+    "in a pattern": (b"/Pattern cs /P scn BT /F 12 Tf 72 600 Td (seen) Tj ET", 0),
+    "on a shading": (b"/S sh 1 g BT /F 12 Tf 72 600 Td (seen) Tj ET", 0),
+    "on a thick line": (b"20 w 0 605 m 612 605 l S 1 g BT /F 12 Tf 72 600 Td (seen) Tj ET", 0),
+    "colour put back": (b"q 1 g Q BT /F 12 Tf 72 600 Td (seen) Tj ET", 0),
+    "on white": (b"1 g 0 590 612 40 re f BT /F 12 Tf 72 600 Td (secret) Tj ET", 1),
+    "white in a form": (b"q 1 0 0 1 72 600 cm /X Do Q BT /F 12 Tf 72 500 Td (seen) Tj ET", 3),
+    "form on dark": (b"0 590 612 40 re f q 1 0 0 1 72 600 cm /X Do Q", 0),
+    "form off the page": (b"q 1 0 0 1 72 900 cm 0 g 0 0 500 50 re f /X Do Q", 3),
+    "in a drawn font": (b"BT /T 1 Tf 20 0 0 20 72 600 Tm (AB) Tj ET", 0),
+    "the same, tiny": (b"BT /T 1 Tf .001 0 0 .001 72 600 Tm (AB) Tj ET", 1),
+    "spaces": (b"BT /F 12 Tf 1 g 72 600 Td (   ) Tj ET", 0),
+    "operands that are none": (b"(a) Tr /N g [1] cm q Q Q 3 re BT /F 12 Tf (b) Td (seen) Tj ET", 0),
+}
+
+
+@pytest.mark.parametrize("way", OPERATORS)
+def test_the_second_engine_follows_the_operators(tmp_path, way):
+    """Colour, size and place are those in force where the text is shown."""
+    content, hidden = OPERATORS[way]
+    path = pdf(tmp_path, page("Before") + content)
+    found, whole = (PypdfFile(path, hide=hide).page(1) for hide in (True, False))
+    assert found.hidden == whole.hidden == hidden
+    assert len(whole.text.split()) - len(found.text.split()) == hidden
+
+
+NAMES = ("q", "Q", "cm", "Tf", "Tr", "w", "gs", "g", "rg", "k", "cs", "scn", "re", "m", "l", "c",
+         "f", "S", "n", "sh", "Do", "BT", "ET", "Td")  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(NAMES),
+            st.lists(st.sampled_from(["1", "0", "-7.5", "/X", "/F", "(x)", "[1 (y)]"]), max_size=6),
+        ),
+        max_size=30,
+    )
+)
+def test_nothing_that_is_read_changes_what_pypdf_gives(tmp_path_factory, operations):
+    """Whatever the operators, no page fails for being looked at, and no text is made up."""
+    content = " ".join(" ".join((*operands, operator)) for operator, operands in operations)
+    path = pdf(tmp_path_factory.mktemp("pdf"), content.encode() + b" " + page("Words to see"))
+    plain = pypdf.PdfReader(path).pages[0].extract_text()
+    assert PypdfFile(path, hide=False).page(1).text.split() == plain.split()
+    assert len(PypdfFile(path).page(1).text.split()) <= len(plain.split())
+
+
+# ------------------------------------------------------------------ before a file is opened
+
+
+@pytest.mark.parametrize("claimed", [1, 2])
+def test_pages_that_the_page_tree_does_not_count_are_read(tmp_path, claimed):
+    """A tree that claims fewer pages than it has loses none, and hides nothing with them."""
+    white = show(WORDS, 600, before="1 1 1 rg")
+    path = pdf(tmp_path, *(page(f"Page {n}") + white for n in (1, 2, 3)))
+    path.write_bytes(path.read_bytes().replace(b"/Count 3", b"/Count %d" % claimed))
+    document = read(path, title="t")
+    assert [section.text for section in document.sections] == ["Page 1\n", "Page 2\n", "Page 3\n"]
+    assert (document.pages, document.lost_pages, document.hidden) == (3, (), 6)
+
+
+def test_former_versions_of_a_page_are_no_pages(tmp_path):
+    """A file with more page objects than pages, as after an edit, is read by the fast engine."""
+    path = pdf(tmp_path, page("One"))
+    path.write_bytes(path.read_bytes() + b"\n99 0 obj\n<< /Type /Page >>\nendobj\n")
+    assert survey(path).pages == 2
+    assert (read(path, title="t").reader, read(path, title="t").pages) == ("pdf", 1)
+
+
+def test_layers_and_pages_are_noticed_in_packed_objects(tmp_path):
     """A file is suspected of layers when its catalog is compressed, or cannot be unpacked."""
     path = tmp_path / "packed.pdf"
-    catalog = b"<< /Type /Catalog /Pages 2 0 R " + LAYERS + b" >>"
+    catalog = b"<< /Type /Catalog /Pages 2 0 R " + LAYERS + b" >> << /Type /Page >> << /Type /Pages"
     packed = zlib.compress(b"1 0 " + catalog)
     stream_ = b"9 0 obj\n<< /Type /ObjStm /N 1 /First 4 /Filter /FlateDecode /Length %d >>\n" % len(
         packed
     )
     path.write_bytes(b"%PDF-1.7\n" + stream_ + b"stream\n" + packed + b"\nendstream\nendobj\n")
-    assert _may_have_layers(path)
+    assert survey(path).layers
+    assert survey(path).pages == 1
     path.write_bytes(b"%PDF-1.7\n" + b"/ObjStm stream\nnot compressed")
-    assert _may_have_layers(path)
+    assert survey(path).layers
     path.write_bytes(b"%PDF-1.7\n" + page("No layers"))
-    assert not _may_have_layers(path)
+    assert not survey(path).layers
 
 
 def test_real_reports_hide_next_to_nothing():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import random
+import re
 import zipfile
 from pathlib import Path
 
@@ -410,20 +411,21 @@ def test_html_gives_what_a_visitor_reads(tmp_path):
     <table><tr><th>Year</th><th>Days</th></tr><tr><td><p>2023</p></td><td>21</td></tr></table>
     <pre>a  b
   c</pre>
-    <p hidden>secret</p><div style="display: none">secret</div><i aria-hidden="true">secret</i>
-    <h1>End</h1>Bare text<aside>advert</aside><footer>(c)</footer> and tail</body></html>"""
+    <p hidden>secret</p><div style="display: none">secret</div><i aria-hidden="true">seen</i>
+    <h1>End</h1>Bare text<aside>Mind!</aside><footer>(c)</footer> and tail</body></html>"""
     document = read(save(tmp_path, "x.html", page), title="t")
-    assert (document.title, document.reader) == ("Staff handbook", "html")
+    assert (document.title, document.reader, document.hidden) == ("Staff handbook", "html", 2)
     assert document.sections == (
         Section(
             "Leave\n\nEmployees accrue 21 days a year.\nAsk HR.\n\n",
             heading="Leave",
         ),
         Section(
-            "Carry over\n\n- Five days\n\n- Until March\n\nYear | Days\n2023 | 21\n\na  b\n  c\n\n",
+            "Carry over\n\n- Five days\n\n- Until March\n\nYear | Days\n2023 | 21\n\n"
+            "a  b\n  c\n\nseen\n\n",
             heading="Leave › Carry over",
         ),
-        Section("End\n\nBare text and tail\n", heading="End"),
+        Section("End\n\nBare text\nMind!\nand tail\n", heading="End"),
     )
 
 
@@ -488,6 +490,74 @@ def test_html_without_text_says_whether_something_is_there(tmp_path):
         == "no_text"
     )
     assert refused(save(tmp_path, "y.html", "<html><body></body></html>")).status == "empty"
+
+
+def page_text(folder: Path, page: str) -> str:
+    return "".join(s.text for s in read(save(folder, "x.html", page), title="t").sections)
+
+
+@pytest.mark.parametrize("head", ["", '<?xml version="1.0"?><html>'])
+def test_html_named_characters_of_the_markup_open_no_tag(tmp_path, head):
+    """«&LT;» and its like are signs in the text, whatever parser reads the page."""
+    page = (
+        head + "<p>Use &LT;script&GT; &AMP;lt; only.</p><p>x &LT;b and c&GT; d &QUOT;&eacute;</p>"
+    )
+    shown = page_text(tmp_path, page + ("</html>" if head else ""))
+    assert shown == 'Use <script> &lt; only.\n\nx <b and c> d "é\n\n'
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("10<sup>6</sup>", "10^6"),
+        ("1,234<sup>1</sup> and 5.<sup>2</sup>", "1,234^1 and 5.^2"),
+        ("1,234<sup><a href=x>1,2</a></sup> 10 <sup>6</sup>", "1,234^(1,2) 10 ^6"),
+        ("10<sup>-6</sup> 1<sup>2</sup>3 x<sub>1</sub><sup>2</sup>", "10^(-6) 1^(2)3 x1^2"),
+        ("<sup>1</sup>234 <sup>2</sup> Net", "1 234 ^2 Net"),
+        ("21<sup>st</sup> Acme<sup>®</sup> fact<sup>[1]</sup>", "21st Acme® fact[1]"),
+        ("H<sub>2</sub>O 101<sub>2</sub> C<sub>1</sub>2", "H2O 101_2 C_(1)2"),
+        ("5<sup>see the note</sup>6", "5 see the note 6"),
+        ("5<sup>1 <b>6</b> 7", "5 1 6 7"),
+        ("5<sup hidden>1</sup>6", "56"),
+    ],
+)
+def test_html_raised_and_lowered_text_changes_no_number(tmp_path, source, shown):
+    """A footnote's number or an exponent is never the next digit, in text and in a table."""
+    assert " ".join(page_text(tmp_path, f"<div>{source}</div>").split()) == shown
+    assert page_text(tmp_path, "<p>5<sup>1<p>6</p>") == "5^1\n\n6\n\n"
+    table = f"<table><tr><td>{source}</td><td>7</td></tr></table>"
+    assert page_text(tmp_path, table) == f"{shown} | 7\n\n"
+
+
+@given(
+    st.text("0123456789.,", min_size=1), st.text("0123456789", min_size=1), st.text("0123456789")
+)
+def test_raised_digits_never_join_the_digits_around_them(before, raised, after):
+    """Whatever digits meet, those on the line and those above it stay apart."""
+    from ingest.readers.html import LOWERED, RAISED, written
+
+    for start, end in (RAISED, LOWERED):
+        line = written(before + start + raised + end + after)
+        assert re.fullmatch(r"(.+?)[\^_]\(?(\d+)\)?(\d*)", line)
+        assert re.sub(r"[\^_()]", "", line) == before + raised + after
+        assert line.startswith(before + ("^" if start == RAISED[0] else "_"))
+
+
+def test_html_in_a_menu_that_nobody_closed_is_still_read(tmp_path):
+    """Menus and footers are left out, but not when they hold (nearly) the whole page."""
+    menu = "<nav><a href=/>Home</a> <a href=/x>All</a>"
+    text = "<p>" + "The fee is 90 euro. " * 9 + "</p>"
+    assert "Home" not in page_text(tmp_path, menu + "</nav>" + text)
+    assert page_text(tmp_path, menu + text).count("90 euro") == 9
+    assert page_text(tmp_path, "<h1>Fees</h1><footer>" + text).count("90 euro") == 9
+
+
+def test_html_that_shows_nothing_of_its_text_says_so(tmp_path):
+    """Words in hidden elements are counted once, scripts are not; a page of nothing else has no
+    text to see."""
+    page = "<div hidden>a b<p style='display:none'>c</p><script>d</script> e</div>"
+    failure = refused(save(tmp_path, "x.html", page))
+    assert (failure.status, failure.detail) == ("no_text", "only text that nobody sees, 4 words")
 
 
 # ------------------------------------------------------------------ Markdown and text

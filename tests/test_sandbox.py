@@ -277,14 +277,14 @@ ATTEMPTS = {
 }
 
 
-def locked_in(code: str, tmp_path: Path, **names: object) -> str:
+def locked_in(code: str, tmp_path: Path, roots: tuple[str, ...] = (), **names: object) -> str:
     """What became of ``code`` in a process that was locked in as the readers are."""
     given = "; ".join(f"{name} = {value!r}" for name, value in names.items())
     program = (
         "import os, sys\n"
-        "from ingest.worker import _lock_in\n"
+        "from ingest.worker import lock_in\n"
         "told = os.fdopen(os.dup(1), 'w')\n"
-        "_lock_in(512 << 20)\n"
+        f"lock_in(512 << 20, {roots!r})\n"
         f"{given}\n"
         "try:\n"
         f"    exec({code!r})\n"
@@ -332,6 +332,100 @@ def test_native_code_finds_no_network_either(tmp_path: Path) -> None:
             pytest.skip("this system gives nobody a network of their own")
         port = server.getsockname()[1]
         assert locked_in(code, tmp_path, PORT=port) == "ConnectionError"
+
+
+def landlock() -> bool:
+    if sys.platform != "linux":
+        return False
+    code = "import sys; from ingest.landlock import restrict; sys.exit(not restrict(None))"
+    return subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+NATIVE = {
+    "removes a file": "libc.unlink(FILE)",
+    "renames a file": "libc.rename(FILE, FILE + b'x')",
+    "cuts a file short": "libc.truncate(FILE, 0)",
+    "makes a file": "libc.creat(FILE + b'2', 0o644) + 1 and 0 or 1",
+    "makes a pipe": "libc.mkfifo(FILE + b'3', 0o644)",
+    "makes a folder": "libc.mkdir(FILE + b'4', 0o755)",
+    "runs a program": "libc.system(b'touch ' + FILE + b'5')",
+}
+
+
+@pytest.mark.skipif(not landlock(), reason="this system has no Landlock")
+@pytest.mark.parametrize("attempt", NATIVE)
+def test_native_code_may_only_read_too(attempt: str, tmp_path: Path) -> None:
+    """A library that is taken over does not ask Python."""
+    kept = tmp_path / "kept.txt"
+    kept.write_text("untouched")
+    code = f"import ctypes\nlibc = ctypes.CDLL(None)\nif {NATIVE[attempt]}: raise PermissionError"
+    assert locked_in(code, tmp_path, FILE=os.fsencode(kept)) == "PermissionError"
+    assert [p.name for p in tmp_path.iterdir()] == ["kept.txt"]
+    assert kept.read_text() == "untouched"
+
+
+@pytest.mark.skipif(not landlock(), reason="this system has no Landlock")
+def test_only_the_ingested_folders_can_be_read_whatever_a_name_leads_to(tmp_path: Path) -> None:
+    """Between looking at a name and opening it somebody may turn it into a link."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "in.txt").write_text("inside")
+    (tmp_path / "secret.txt").write_text("outside")
+    (tmp_path / "docs" / "link.txt").symlink_to(tmp_path / "secret.txt")
+    docs = str(tmp_path / "docs")
+    for name, expected in (("in.txt", "done"), ("link.txt", "PermissionError")):
+        code = f"open({docs!r} + '/{name}').read()"
+        assert locked_in(code, tmp_path, roots=(docs,)) == expected
+    assert locked_in("open('/etc/passwd').read()", tmp_path, roots=(docs,)) == "PermissionError"
+    parents = f"open('/proc/{os.getpid()}/environ').read()"
+    assert locked_in(parents, tmp_path, roots=(docs,)) == "PermissionError"
+
+
+@pytest.mark.parametrize("name", ["json.py", "pypdf.py", "rag.py", "sitecustomize.py"])
+def test_no_file_of_the_folder_we_stand_in_runs(name: str, tmp_path: Path) -> None:
+    """`cd reports && rag ingest .` on a folder that holds a file named like a module."""
+    (tmp_path / name).write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    (tmp_path / "a.html").write_text("<p>The fee is 12 euros.")
+    script = Path(sys.executable).with_name("rag")
+    done = subprocess.run(
+        [script, "ingest", ".", "--index", tmp_path / ".rag", "--json"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout)["files"]["new"] == 1, done.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_child_is_not_given_our_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAG_QDRANT_API_KEY", "s3cret")
+    child = Child(GENEROUS)
+    child.begin_file()
+    try:
+        reply = child.ask(Request(SAMPLES / "README.md", "r").line())
+        next(reply)
+        (process,) = psutil.Process().children()
+        assert "s3cret" not in json.dumps(process.environ())
+        list(reply)
+    finally:
+        child.close()
+
+
+def test_whoever_waits_for_a_slow_file_is_called_meanwhile() -> None:
+    """So that what is there already is kept, and not only when the next page comes."""
+    pool = Pool(Limits(60, 1 << 30), 1, command=(sys.executable, "-c", SCRIPTED))
+    calls: list[int] = []
+
+    class Enough(Exception):
+        pass
+
+    def idle() -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise Enough
+
+    with closing(pool):
+        for parts in pool.read_all([Request(Path("x"), "sleeper 3")], idle):
+            with pytest.raises(Enough):
+                list(parts)
+            break
 
 
 def test_whatever_a_library_prints_stays_in_the_child(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import get_args
 import pytest
 from conftest import clean_environment, rag_here
 
+from ingest.discover import discover
 from rag.cli_status import REMEDIES, remedy
 from rag.records import HARMLESS, FileRecord, FileStatus
 from rag.settings import Settings
@@ -204,3 +205,15 @@ def test_a_remedy_names_the_setting_that_helps(
 def test_a_file_that_is_large_itself_needs_no_memory_but_a_split() -> None:
     shown = remedy(line("a.txt", "too_large", detail="40,000,000 bytes, the limit is 33,554,432"))
     assert shown == "split it into smaller files"
+
+
+def test_a_link_that_leads_nowhere_is_to_be_mended_and_not_only_read_again(tmp_path: Path) -> None:
+    """The next run would find the same link; a file that went away is found or forgotten."""
+    (tmp_path / "lost.txt").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop.txt").symlink_to(tmp_path / "loop.txt")
+    problems = [found.problem for found in discover(tmp_path)]
+    for status, detail in filter(None, problems):
+        shown = remedy(line("a.txt", status, detail=detail))
+        assert shown == "remove the link or mend its target, then rag ingest"
+    assert len(problems) == 2
+    assert "ingest again" in remedy(line("a.txt", "vanished", detail="gone before it was read"))

@@ -237,10 +237,10 @@ def test_a_file_that_changes_while_it_is_read_is_read_again_by_the_next_run(
     place.put(a__txt=PEARS)
     original = Pool.read_all
 
-    def read_another_version(pool: Pool, requests: list[Request]):
+    def read_another_version(pool: Pool, requests: list[Request], idle: object):
         for request in requests:
             request.path.write_text(PLUMS)
-        for request, parts in zip(requests, original(pool, requests), strict=True):
+        for request, parts in zip(requests, original(pool, requests, idle), strict=True):
             taken = list(parts)
             request.path.write_text(PEARS)
             yield iter(taken)
@@ -272,7 +272,7 @@ def failing(status: str, detail: str):
         raise Unreadable(status, detail)
         yield parts
 
-    return lambda _pool, requests: (fails(request) for request in requests)
+    return lambda _pool, requests, _idle: (fails(request) for request in requests)
 
 
 def test_failed_files_are_listed_by_every_run_and_read_again_when_asked(
@@ -281,9 +281,9 @@ def test_failed_files_are_listed_by_every_run_and_read_again_when_asked(
     """Each failed file has one line with status and reason, and makes the exit code 3."""
     read: list[str] = []
 
-    def noted(pool: Pool, requests: list[Request], do=Pool.read_all):
+    def noted(pool: Pool, requests: list[Request], idle: object, do=Pool.read_all):
         read.extend(request.path.name for request in requests)
-        return do(pool, requests)
+        return do(pool, requests, idle)
 
     monkeypatch.setattr(Pool, "read_all", noted)
     put_broken(place)
@@ -641,7 +641,9 @@ def test_the_report_is_the_document_of_the_interface(place: Place) -> None:
     """to_dict() has the documented keys, no others, and survives JSON."""
     put_broken(place)
     document = place.sync().to_dict()
-    assert list(document) == ["files", "chunks", "embedded", "seconds", "problems"]
+    assert list(document) == [
+        "files", "chunks", "embedded", "seconds", "problems", "notices",
+    ]  # fmt: skip
     assert list(document["files"]) == COUNTERS
     assert [list(p) for p in document["problems"]] == [["file", "status", "detail", "pages"]] * 3
     assert json.loads(json.dumps(document)) == document
@@ -803,3 +805,50 @@ def test_a_pipe_in_a_files_place_holds_nobody_up(tmp_path: Path) -> None:
     """Opening one to read waits for a writer that never comes."""
     os.mkfifo(tmp_path / "a.txt")
     assert plan_module.sha256(tmp_path / "a.txt") == ""
+
+
+def test_a_stopped_rebuild_reads_no_file_again_that_it_has(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With scans among them reading is what takes hours."""
+    monkeypatch.setattr("ingest.run._EMBED_TOGETHER", 1)
+    monkeypatch.setattr("ingest.run._CHECKPOINT_SECONDS", 0.0)
+    place.put(a__txt=PEARS, b__txt=PLUMS, c__txt=PEARS + "c", d__txt=PLUMS + "d")
+    place.sync()
+    read: list[str] = []
+
+    def stopped(pool: Pool, requests: list[Request], idle: object, do=Pool.read_all):
+        for request, parts in zip(requests, do(pool, requests, idle), strict=True):
+            if len(read) == 2:
+                raise KeyboardInterrupt
+            read.append(request.path.name)
+            yield parts
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Pool, "read_all", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            place.sync(reindex=True, chunk_tokens=100)
+    assert read == ["a.txt", "b.txt"]
+    assert place.ledger().keys() == {"a.txt", "b.txt", "c.txt", "d.txt"}, "the old one answers"
+
+    def noted(pool: Pool, requests: list[Request], idle: object, do=Pool.read_all):
+        read.extend(request.path.name for request in requests)
+        return do(pool, requests, idle)
+
+    monkeypatch.setattr(Pool, "read_all", noted)
+    report = place.sync(reindex=True, chunk_tokens=100)
+    assert read == ["a.txt", "b.txt", "c.txt", "d.txt"]
+    assert counted(report) == {"found": 4, "new": 2, "unchanged": 2}
+    assert len(place.ledger()) == 4
+    assert counted(place.sync(chunk_tokens=100)) == {"found": 4, "unchanged": 4}
+
+
+def test_a_dry_run_says_that_the_real_one_would_ask(place: Place) -> None:
+    place.put(a__txt=PEARS, b__txt=PLUMS, c__txt=PEARS + "c")
+    place.sync()
+    for name in ("a.txt", "b.txt"):
+        (place.docs / name).unlink()
+    report = place.sync(dry_run=True)
+    assert "2 of 3 indexed files have vanished" in report.notices[0]
+    assert place.sync(dry_run=True, yes=True).notices == []
+    assert report.to_dict()["notices"] == report.notices

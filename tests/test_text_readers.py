@@ -110,6 +110,37 @@ def test_text_with_a_damaged_letter_keeps_all_the_others():
     assert decode(text.encode()[:-2]) == text[:-2] + "�"
 
 
+SHORT = [
+    ("Notice period\nСрок: 30 дней\n", ("cp1251", "koi8_r", "cp866", "iso8859_5", "mac_cyrillic")),
+    ("Contact: Мария, договор № 5\n", ("cp1251", "cp866")),
+    ("СРОК: 30 ДНЕЙ", ("cp1251", "cp866")),
+    ("Offer\nСрок на доставка: 5 дни\n", ("cp1251", "koi8_r", "cp866", "mac_cyrillic")),
+    ("Notice period\nΠερίοδος: 30 ημέρες\n", ("cp1253", "iso8859_7", "cp737")),
+    ("Der Preis beträgt 30 Euro.\n", ("cp437", "cp850", "cp852", "cp1252", "mac_roman")),
+    ("Prix: 30 euros, déjà payé, voilà un café\n", ("cp437", "cp850", "cp1252")),
+    ("“Paris–London” – don’t… MENÜ “x”", ("cp1252",)),
+    ("«CAFÉ» à Paris, É»", ("cp1252",)),
+    ("Notice period\n契約期間:30日です\n", ("cp932", "euc_jp")),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"), [(text, one) for text, encodings in SHORT for one in encodings]
+)
+def test_the_encoding_of_a_short_text_is_found_without_a_declaration(text, encoding):
+    """A few words in another script among English ones, or one accent in an old code page."""
+    assert decode(text.encode(encoding)) == text
+
+
+def test_a_damaged_byte_in_utf_8_with_few_accents_is_one_damaged_letter(tmp_path):
+    """The rest is kept as it is, and how many were damaged is said."""
+    for text in ("Café at 5 €", "Срок 30"):
+        document = read(save(tmp_path, "a.txt", text.encode() + b" \xff end"), title="t")
+        assert document.sections[0].text == text + " \ufffd end"
+        assert document.detail == "1 damaged letters are given as «\ufffd»"
+    assert read(save(tmp_path, "b.txt", "whole \ufffd"), title="t").detail == ""
+
+
 @given(
     st.text(
         alphabet=st.characters(
@@ -156,6 +187,26 @@ def test_rtf_hidden_and_deleted_text_is_kept_out_and_hidden_words_are_counted(tm
     path = save(tmp_path, "a.rtf", r"{\rtf1 Seen {\v not at all }here{\deleted gone}.\v x\v0 !}")
     document = read(path, title="t")
     assert (document.sections[0].text, document.hidden) == ("Seen here.!\n\n", 4)
+
+
+def test_rtf_raised_and_lowered_text_changes_no_number():
+    """Whichever word raises it, up to the word or brace that ends it; letters stay whole."""
+    body = (
+        r" 1,234{\super 1} 10\super 6\nosupersub , 101{\sub 2}, H{\sub 2}O 5{\up6 2}{\up0 3}"
+        r" 9\super\u-10179?\u-8694?a\plain  x{\footnote{\super\chftn}7{\super 8}}"
+    )
+    assert rtf(body) == [
+        ("", "1,234^1 10^6, 101_2, H2O 5^(2)3 9^(\U0001f60aa) x\n\n7^8\n\n"),
+    ]
+
+
+def test_rtf_signs_of_symbol_fonts_are_what_they_show():
+    """As bytes, as Unicode's private codes, and whether or not each font has its own braces."""
+    body = r"\f1 \'b3\f0  5 mg \f1\u-3917?\f0\'e9 {\f2 \'fe\'01}"
+    own = r"{\fonttbl{\f0 A;}{\f1{\*\panose 05}Symbol;}{\f2\fcharset2 Wingdings;}}"
+    shared = r"{\fonttbl\f0 A;\f1\fcharset2 Symbol;\f2 Wingdings;}"
+    for fonts in (own, shared):
+        assert rtf(body, fonts) == [("", "≥ 5 mg ≥é ☑\n\n")]
 
 
 def test_rtf_leaves_out_what_is_not_the_text():
@@ -289,10 +340,10 @@ def test_json_without_values_is_refused_with_the_reason(tmp_path, content, statu
 
 
 def test_evaluation_questions_are_no_document(tmp_path):
-    """Nor are they when they hold nothing but the question, or stand in one list."""
+    """Nor are they when only one of them says whether it has an answer, or in one list."""
     assert refused(SAMPLES / "questions.jsonl").status == "unsupported"
     for name, text in (
-        ("q.jsonl", '{"question": "Why?"}\n{"question": "How?"}\n'),
+        ("q.jsonl", '{"question": "Why?"}\n{"question": "How?", "answerable": true}\n'),
         ("q.json", '[{"id": 1, "question": "Why?", "answerable": false}]'),
     ):
         failure = refused(save(tmp_path, name, text))
@@ -309,6 +360,20 @@ def test_saved_answers_are_no_document(tmp_path):
 def test_ordinary_records_that_have_a_question_are_read(tmp_path):
     path = save(tmp_path, "a.json", '[{"question": "Why?", "answer": "So.", "author": "Ann"}]')
     assert shown(path) == [("record 1", "question: Why?\nanswer: So.\nauthor: Ann\n")]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param('{"question": "Why?"}', id="one question"),
+        pytest.param('[{"id": 1, "question": "Why?", "answer": "So.", "tags": ["a"]}]', id="tags"),
+        pytest.param('[{"question": "Why?", "answerable": "in part"}]', id="other meaning"),
+        pytest.param('[{"question": "Why?", "answerable": true}, {"text": "x"}]', id="mixed"),
+    ],
+)
+def test_frequent_questions_are_a_document(tmp_path, content):
+    """Only a list of questions that say, true or false, whether they have an answer is ours."""
+    assert "Why?" in shown(save(tmp_path, "faq.json", content))[0][1]
 
 
 VALUES = st.recursive(
@@ -378,6 +443,12 @@ def test_a_book_is_read_in_the_order_of_its_spine_under_the_names_of_its_chapter
         ("Two", ["Two", "x"]),
         ("Two › Deeper", ["Deeper", "y"]),
     ]
+
+
+def test_words_of_a_book_that_nobody_sees_are_counted(tmp_path):
+    page = "<html><body><p hidden='x'>not this</p><p>10<sup>6</sup></p></body></html>"
+    document = read(book(tmp_path, **{"OPS/the first.xhtml": page}), title="t")
+    assert (document.sections[0].text, document.hidden) == ("10^6\n\n", 2)
 
 
 def encryption(algorithm: str) -> str:

@@ -40,9 +40,12 @@ def read(path: Path, *, title: str) -> Document:
         labels = _labels(package, contents)
         sections: list[Section] = []
         lost: dict[int, str] = {}
+        hidden = 0
         for number, name in enumerate(chapters, 1):
             try:
-                sections += _chapter(package, name, labels.get(name, ""))
+                found, unseen = _chapter(package, name, labels.get(name, ""))
+                sections += found
+                hidden += unseen
             except Unreadable as failure:
                 if failure.status == "too_large":
                     raise
@@ -54,7 +57,7 @@ def read(path: Path, *, title: str) -> Document:
     told = "; ".join(f"{number} ({why})" for number, why in islice(lost.items(), 5))
     detail = f"{len(lost)} of {len(chapters)} chapters unreadable: {told}" if lost else ""
     named = " ".join(clean("".join(book.xpath("string(//*[local-name()='title'])"))).split())
-    return Document(named or title, tuple(sections), "epub", lost_pages=tuple(lost), detail=detail)
+    return Document(named or title, tuple(sections), "epub", None, tuple(lost), detail, hidden)
 
 
 def _check_protection(package: zipfile.ZipFile) -> None:
@@ -125,9 +128,9 @@ def _resolved(folder: str, target: str) -> str:
     return posixpath.normpath(posixpath.join(folder, path)).lstrip("/")
 
 
-def _chapter(package: zipfile.ZipFile, name: str, label: str) -> list[Section]:
+def _chapter(package: zipfile.ZipFile, name: str, label: str) -> tuple[list[Section], int]:
     """The sections of one chapter, under its name in the table of contents where its own
-    headings do not tell it."""
+    headings do not tell it, and how many words in it nobody sees."""
     try:
         size = package.getinfo(name).file_size
         if size > LARGEST_TEXT:
@@ -135,9 +138,9 @@ def _chapter(package: zipfile.ZipFile, name: str, label: str) -> list[Section]:
         data = package.read(name)
     except (KeyError, ValueError, OSError, EOFError, NotImplementedError, *_DAMAGE) as error:
         raise Unreadable("unreadable", f"«{clean(name)}» missing or damaged") from error
-    _, sections = page_sections(decode_page(data))
+    _, sections, hidden = page_sections(decode_page(data))
     steps = {step.casefold() for section in sections for step in section.heading.split(SEPARATOR)}
     top = "" if label.casefold() in steps else label
     return [
         Section(s.text, s.page, SEPARATOR.join(filter(None, (top, s.heading)))) for s in sections
-    ]
+    ], hidden

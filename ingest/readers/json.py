@@ -27,9 +27,6 @@ _LISTED = 100
 #: Characters of a path that are shown: deep nesting would repeat a long one on every line
 #: [set by hand].
 _LONGEST_PATH = 200
-_QUESTION_KEYS = frozenset({
-    "id", "question", "answerable", "answer", "file", "page", "quote", "tags",
-})  # fmt: skip
 _ANSWER_KEYS = frozenset({"question", "answer", "sentences", "passages", "summary"})
 
 
@@ -123,9 +120,9 @@ def _refuse(records: list[Any]) -> None:
     """Questions and answers of this program are no evidence for an answer."""
     if not records or not all(isinstance(record, dict) for record in records):
         return
-    names = set().union(*records)
-    ours = all("question" in record for record in records) and names <= _QUESTION_KEYS
-    if ours and names != {"question", "answer"}:  # which is what a list of frequent questions has
+    asked = all("question" in record for record in records)
+    # A list of frequent questions has «question» too; whether one has an answer, ours alone say.
+    if asked and any(isinstance(record.get("answerable"), bool) for record in records):
         raise Unreadable("unsupported", "evaluation questions, not a document")
     if all(record.keys() >= _ANSWER_KEYS for record in records):
         raise Unreadable("unsupported", "a saved answer, not a document")

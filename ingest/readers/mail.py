@@ -35,6 +35,11 @@ _LONGEST_HEADER = 2**15
 _DEEPEST = 20
 #: A plain text so much shorter than the page beside it says only «your program shows no HTML».
 _STUB = 4  # times [set by hand]
+#: So many words more, for each of the plain text's own, and the page is taken [set by hand]: a
+#: footer («Unsubscribe») is less. One number more is enough: tables of prices go missing first.
+_MORE = 0.1
+_ADDRESS = re.compile(r"(?:https?://|www\.|mailto:)\S+")  # pages keep it out of their text
+_WORD = re.compile(r"\w+(?:[.,]\w+)*")
 _PGP = re.compile(r"\A\s*-----BEGIN PGP MESSAGE-----")
 
 
@@ -205,25 +210,40 @@ def _collect_text(part: Message, kind: str, letter: Letter) -> bool:
 
 
 def _collect_best(versions: list[Message], letter: Letter, depth: int) -> None:
-    """One of several versions of the same text: plain text, unless it is empty or a stub."""
+    """One of several versions of the same text: plain text, unless it is empty or a stub, or a
+    page says more."""
     letters = []
     for version in versions:
         letters.append(Letter())
         _collect(version, letters[-1], depth)
-    plain = [v.get_content_type() == "text/plain" for v in versions]
-    sizes = [sum(len(section.text) for section in one.body) for one in letters]
-    longest = max(sizes, default=0)
-    order = sorted(
-        range(len(letters)),
-        key=lambda n: (plain[n] and _STUB * sizes[n] >= longest, sizes[n]),
-        reverse=True,
-    )
-    for n in order[:1]:
+    kinds = [version.get_content_type() for version in versions]
+    pages = [k == "text/html" or k.startswith("multipart/") for k in kinds]
+    texts = ["".join(section.text for section in one.body) for one in letters]
+    longest = max(map(len, texts), default=0)
+
+    def rank(n: int) -> tuple[bool, bool, int]:
+        whole = kinds[n] == "text/plain" and _STUB * len(texts[n]) >= longest
+        more = any(pages[m] and says_more(texts[m], texts[n]) for m in range(len(texts)))
+        return whole and not more, pages[n] and bool(texts[n]), len(texts[n])
+
+    for n in sorted(range(len(letters)), key=rank, reverse=True)[:1]:
         letter.body += letters[n].body
     for one in letters:
         letter.attachments += one.attachments
         letter.forwarded += one.forwarded
         letter.encrypted = letter.encrypted or one.encrypted
+
+
+def says_more(page: str, plain: str) -> bool:
+    """Whether a page holds numbers, or many words, that the plain text beside it lacks, and more
+    of them than the plain text holds that it lacks itself."""
+    ours, theirs = (
+        set(_WORD.findall(_ADDRESS.sub(" ", text.casefold()))) for text in (page, plain)
+    )
+    gained, given_up = ours - theirs, theirs - ours
+    number = any(character.isdigit() for word in gained for character in word)
+    enough = number or len(gained) > _MORE * len(theirs)
+    return enough and len(gained) > len(given_up)
 
 
 def _encrypted(part: Message, kind: str) -> bool:

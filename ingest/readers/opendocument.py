@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.readers import Unreadable, clean
+from ingest.readers.html import LOWERED, RAISED, written
 from ingest.readers.outline import Outline
 from ingest.readers.package import open_package, xml
 from ingest.readers.slides import Slide, assembled
@@ -58,7 +59,8 @@ class Sheet:
 
 
 def read(path: Path, *, title: str) -> Document:
-    """Texts: one section for each heading, no pages. Presentations: one section for each slide.
+    """Texts: one section for each heading, no pages; text formatted or marked as hidden is left
+    out and counted. Presentations: one section for each slide.
 
     Raises Unreadable: ``password``, ``too_large``, ``empty``, ``no_text``, ``unreadable``.
     """
@@ -67,6 +69,7 @@ def read(path: Path, *, title: str) -> Document:
     show = body.find(f"{_OFFICE}presentation") if body is not None else None
     if show is not None:
         hidden = _styles_with(content, f"{_SHOW}visibility", "hidden")
+        _prepare(content, show)
         slides = [_slide(page, hidden) for page in show.iterfind(f"{_DRAW}page")]
         for slide in slides[:1]:  # with the first, because it is the same on every slide
             footers = map(_inline, show.iterfind(f"{_SHOW}footer-decl"))
@@ -75,7 +78,8 @@ def read(path: Path, *, title: str) -> Document:
     text = body.find(f"{_OFFICE}text") if body is not None else None
     if text is None:
         raise Unreadable("unreadable", "neither a text nor a presentation inside")
-    return _text_document(text, _titles(content), title)
+    hidden_words = _prepare(content, text)
+    return _text_document(text, _titles(content), title, hidden_words)
 
 
 def open_sheets(path: Path) -> list[Sheet]:
@@ -126,6 +130,55 @@ def _styles_with(content: Any, name: str, value: str) -> set[str]:
     }
 
 
+def _prepare(content: Any, root: Any) -> int:
+    """Empty everything in the tree that is not shown, mark raised and lowered text, and return how
+    many words nobody sees: of hidden styles, sections, paragraphs and fields."""
+    unseen = _styles_with(content, f"{_TEXT}display", "none")
+    scripts = _scripts(content)
+    hidden, waiting = 0, [root]
+    while waiting:
+        element = waiting.pop()
+        if _marked_hidden(element) or element.get(f"{_TEXT}style-name") in unseen:
+            texts = (*element.itertext(), element.get(f"{_TEXT}string-value", ""))
+            hidden += len(" ".join(texts).split())
+            tail = element.tail
+            element.clear()
+            element.tail = tail
+            continue
+        if marks := element.tag == f"{_TEXT}span" and scripts.get(
+            element.get(f"{_TEXT}style-name")
+        ):
+            element.text = marks[0] + (element.text or "")
+            if len(element):
+                element[-1].tail = (element[-1].tail or "") + marks[1]
+            else:
+                element.text += marks[1]
+        waiting.extend(reversed(element))
+    return hidden
+
+
+def _marked_hidden(element: Any) -> bool:
+    """True for what says of itself that it is hidden, and a paragraph one of whose fields does."""
+    field = f"{_TEXT}hidden-paragraph"
+    return (
+        element.get(f"{_TEXT}display") == "none"
+        or (element.get(f"{_TEXT}is-hidden") == "true" and element.tag != field)
+        or any(child.get(f"{_TEXT}is-hidden") == "true" for child in element.iterchildren(field))
+    )
+
+
+def _scripts(content: Any) -> dict[str, tuple[str, str]]:
+    """Style name → the marks around what it raises («super 58%», «33% 58%») or lowers («sub»)."""
+    found = {}
+    for style in content.iterfind(f"{_OFFICE}automatic-styles/{_STYLE}style"):
+        for properties in style:
+            place = properties.get(f"{_STYLE}text-position", "0%").split()[:1] or ["0%"]
+            if place[0] not in ("0", "0%"):
+                lowered = place[0] == "sub" or place[0].startswith("-")
+                found[style.get(f"{_STYLE}name", "")] = LOWERED if lowered else RAISED
+    return found
+
+
 def _titles(content: Any) -> set[str]:
     """Styles of the document's title: «Title» and what is derived from it on the spot."""
     styles = content.iterfind(f"{_OFFICE}automatic-styles/{_STYLE}style")
@@ -137,12 +190,10 @@ def _titles(content: Any) -> set[str]:
 # ------------------------------------------------------------------ texts
 
 
-def _text_document(text: Any, titles: set[str], title: str) -> Document:
-    outline, hidden = Outline(), 0
+def _text_document(text: Any, titles: set[str], title: str, hidden: int) -> Document:
+    outline = Outline()
     for block in _blocks(text):
-        if block.get(f"{_TEXT}display") == "none":
-            hidden += len(_flat(block).split())
-        elif block.tag == f"{_TABLE}table":
+        if block.tag == f"{_TABLE}table":
             outline.add(table_text(_rows(block)) + "\n")
         else:
             level = _level(block, titles)
@@ -153,6 +204,8 @@ def _text_document(text: Any, titles: set[str], title: str) -> Document:
                 outline.add(shown + "\n\n")
     sections = outline.sections()
     if not sections:
+        if hidden:
+            raise Unreadable("no_text", f"only text that nobody sees, {hidden} words")
         if next(text.iter(*_PICTURES), None) is not None:
             raise Unreadable("no_text", "pictures or embedded files, but no text")
         raise Unreadable("empty", "a document without text")
@@ -167,10 +220,10 @@ def _level(paragraph: Any, titles: set[str]) -> int:
 
 
 def _blocks(container: Any) -> Iterator[Any]:
-    """Headings, paragraphs, tables and hidden parts in order, out of lists and sections too;
-    the notes and boxes inside a paragraph come after it."""
+    """Headings, paragraphs and tables in order, out of lists and sections too; the notes and
+    boxes inside a paragraph come after it."""
     for child in container:
-        if child.get(f"{_TEXT}display") == "none" or child.tag == f"{_TABLE}table":
+        if child.tag == f"{_TABLE}table":
             yield child
         elif child.tag in _PARAGRAPHS:
             yield child
@@ -192,7 +245,7 @@ def _flat(container: Any) -> str:
 
 def _inline(paragraph: Any) -> str:
     """The text of one paragraph without its notes and boxes."""
-    return clean("".join(_runs(paragraph))).strip()
+    return written("".join(_runs(paragraph))).strip()
 
 
 def _runs(element: Any) -> Iterator[str]:

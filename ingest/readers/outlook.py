@@ -13,7 +13,7 @@ from typing import Any
 
 from ingest.readers import LARGEST_TEXT, Unreadable, cause, read_bytes
 from ingest.readers.html import page_sections
-from ingest.readers.mail import Letter, attachment, document_of, parse, text_section
+from ingest.readers.mail import Letter, attachment, document_of, parse, says_more, text_section
 from ingest.readers.rtf import parse as parse_rtf
 from ingest.readers.text import decode
 from rag.records import Document, Section
@@ -177,14 +177,21 @@ def _person(storage: _Storage, name: int, smtp: int, address: int) -> str:
 
 
 def _body(message: _Storage) -> list[Section]:
-    """Plain text, else the page, else the rich text."""
-    if body := text_section(message.text(_BODY)):
-        return body
+    """Plain text, unless the page says more, else the page, else the rich text."""
+    body = text_section(message.text(_BODY))
     page = message.text(_HTML)
     if data := message.binary(_HTML):
         page = decode(data, message.codepage)
-    if page and (sections := page_sections(page)[1]):
-        return list(sections)
+    try:
+        sections = list(page_sections(page)[1])
+    except Unreadable:  # nested too deeply
+        if not body:
+            raise
+        sections = []
+    if sections and says_more("".join(s.text for s in sections), "".join(s.text for s in body)):
+        return sections
+    if body or sections:
+        return body or sections
     if packed := message.binary(_RTF):
         try:
             return list(parse_rtf(unpack(packed))[0])

@@ -44,13 +44,31 @@ def stream(path: Path, *, title: str, options: Options) -> Iterator[Part]:
         if b"%PDF-" not in file.read(1024):
             raise Unreadable("unreadable", "not a PDF: the mark %PDF- is missing")
     most = max(1, path.stat().st_size // _PAGE_BYTES)
-    with closing(PypdfFile(path, options.passwords)) as second:
-        first = PdfiumFile.opened(path, options.passwords, hide=not options.hidden_text)
+    hide = not options.hidden_text
+    with closing(PypdfFile(path, options.passwords, hide=hide)) as second:
+        first = PdfiumFile.opened(path, options.passwords, hide=hide)
         if first is None:
             yield from _Reading(second, None, options).parts(title, "pdf (pypdf)", most)
             return
         with closing(first):
-            yield from _Reading(first, second, options).parts(title, "pdf", most)
+            if _misses_pages(first, second):
+                yield from _Reading(second, None, options).parts(title, "pdf (pypdf)", most)
+            else:
+                yield from _Reading(first, second, options).parts(title, "pdf", most)
+
+
+def _misses_pages(first: PdfiumFile, second: PypdfFile) -> bool:
+    """Whether the file has more pages than its page tree claims, which pdfium believes. Which
+    pages pdfium leaves out is not to be known, so pypdf then reads all of them."""
+    if not first.misses_pages:
+        return False
+    try:
+        if len(second) > len(first):
+            return True
+    except Unreadable:  # the first engine has opened the file; the second need not
+        return False
+    second.close()  # it holds all pages of the file by now
+    return False
 
 
 class _Reading:
@@ -92,8 +110,8 @@ class _Reading:
         return pages
 
     def _is_weak(self, number: int, page: PageText) -> bool:
-        """Whether the second engine may do better. It gives hidden text too, so not where there
-        is some; and a page that was given to OCR has had its second reading."""
+        """Whether the second engine may do better. It tells less well what is hidden, so not where
+        there is some; and a page that was given to OCR has had its second reading."""
         if page.hidden or number in self._ocr:
             return False
         return page.lost or glyphs(page.text) > _SPLIT
@@ -126,5 +144,6 @@ class _Reading:
     def _why(self) -> str:
         why = "scanned, drawn or damaged"
         if self._hidden:
-            why += f"; {self._hidden} words that nobody can see are kept out"
+            why += f"; {self._hidden} words that nobody can see"
+            why += "" if self._options.hidden_text else " are kept out"
         return why

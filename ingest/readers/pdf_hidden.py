@@ -28,15 +28,13 @@ _SEEN = 16
 _INK, _INK_SHARE = 48, 0.05
 
 
-def conceal(page: Any, layer: Any, *, layers: bool, things: int | None = None) -> bool:
+def conceal(page: Any, layer: Any, *, layers: bool) -> bool:
     """Switch off the page's text that nobody sees; True when there is any.
 
     ``page`` and ``layer`` are pdfium's page and its text page, ``layers`` says whether the file may
-    have layers to switch off; only the first ``things`` of the page's objects are looked at.
+    have layers to switch off. A page without size cannot be looked at: ValueError.
     """
-    if not all(page.get_size()):  # boxes that do not meet: nothing of the page can be drawn
-        return False
-    scan = Scan(page, layers=layers, things=things)
+    scan = Scan(page, layers=layers)
     suspects = [text for text in scan.suspects if has_words(text.handle, layer)]
     hidden = [text for text in suspects if text.why == "gone"]
     if doubtful := [text for text in suspects if text.why != "gone"]:

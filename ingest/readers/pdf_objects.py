@@ -13,7 +13,7 @@ from typing import Any, Literal
 from ingest.readers.pdf_calls import address, asked, function
 
 #: Text of a smaller size in points is not to be read. This and what follows is set by hand.
-_TINY = 2.0
+TINY = 2.0
 #: Letters of that size are lower than this, or, written upwards, narrower than that; so are dots
 #: and strokes of any size.
 _LOW, _NARROW = 3.0, 1.0
@@ -52,7 +52,7 @@ class Scan:
     """One pass over a page: ``texts`` are the handles of its text objects, ``suspects`` those
     among them that may be hidden."""
 
-    def __init__(self, page: Any, *, layers: bool, things: int | None = None) -> None:
+    def __init__(self, page: Any, *, layers: bool) -> None:
         self.texts: list[int] = []
         self.suspects: list[Suspect] = []
         self._layers = layers
@@ -60,9 +60,8 @@ class Scan:
         self._grounds: dict[Colour, list[Box]] = {}
         self._page_box: Box = page.get_bbox()
         handle = address(page)
-        count = function("FPDFPage_CountObjects")(handle)
-        first = range(count if things is None else min(things, count))
-        self._look("FPDFPage_GetObject", handle, first, _HERE, 0)
+        every = range(function("FPDFPage_CountObjects")(handle))
+        self._look("FPDFPage_GetObject", handle, every, _HERE, 0)
 
     def _look(self, get: str, whole: int, part: range, matrix: Matrix, depth: int) -> None:
         """The objects of a page or form. Most of what hidden text costs: filings draw 2,000 text
@@ -75,7 +74,7 @@ class Scan:
         for form in (o for o, k in zip(others, kinds, strict=True) if k == _FORM):
             if depth < _DEEPEST:
                 every = range(function("FPDFFormObj_CountObjects")(form))
-                inner = _product(_matrix(form), matrix)
+                inner = product(_matrix(form), matrix)
                 self._look("FPDFFormObj_GetObject", form, every, inner, depth + 1)
         if len(others) < len(things):
             texts = [n for n, mode in enumerate(modes) if mode >= 0]
@@ -87,8 +86,8 @@ class Scan:
         self.texts += texts
         _, corners = asked(texts, "FPDFPageObj_GetBounds", "f")
         if depth:
-            placed = [_placed(box, matrix) for box in zip(*corners, strict=True)]
-            corners = list(zip(*placed, strict=True))
+            moved = [placed(box, matrix) for box in zip(*corners, strict=True)]
+            corners = list(zip(*moved, strict=True))
         painted, colours = asked(texts, "FPDFPageObj_GetFillColor", "I")
         doubtful = {paint for paint in set(zip(*colours, strict=True)) if self._doubt(paint)}
         gone = self._outside(corners) | _tiny(texts, corners, matrix)
@@ -144,7 +143,7 @@ class Scan:
         """Remember the filled shapes that are large enough to stand behind text."""
         _, corners = asked(paths, "FPDFPageObj_GetBounds", "f")
         for path, corner in zip(paths, zip(*corners, strict=True), strict=True):
-            left, bottom, right, top = box = _placed(corner, matrix)
+            left, bottom, right, top = box = placed(corner, matrix)
             if right - left < _GROUND or top - bottom < _GROUND or not _is_filled(path):
                 continue
             _, ((red,), (green,), (blue,), _) = asked([path], "FPDFPageObj_GetFillColor", "I")
@@ -168,7 +167,7 @@ def _tiny(texts: list[int], corners: list[Any], matrix: Matrix) -> set[int]:
     scale = math.hypot(matrix[2], matrix[3])
     across, up = list(matrices)[2::6], list(matrices)[3::6]
     drawn = (abs(s) * math.hypot(c, d) * scale for s, c, d in zip(sizes, across, up, strict=True))
-    return {n for n, size in zip(low, drawn, strict=True) if size < _TINY}
+    return {n for n, size in zip(low, drawn, strict=True) if size < TINY}
 
 
 def _matrix(thing: int) -> Matrix:
@@ -217,7 +216,8 @@ def _on_ground(grounds: list[list[Box]], box: Box) -> bool:
     )
 
 
-def _placed(box: Box, matrix: Matrix) -> Box:
+def placed(box: Box, matrix: Matrix) -> Box:
+    """The upright box around a box that the matrix has moved."""
     left, bottom, right, top = box
     if matrix == _HERE:
         return box
@@ -227,7 +227,7 @@ def _placed(box: Box, matrix: Matrix) -> Box:
     return min(xs), min(ys), max(xs), max(ys)
 
 
-def _product(inner: Matrix, outer: Matrix) -> Matrix:
+def product(inner: Matrix, outer: Matrix) -> Matrix:
     """First ``inner``, then ``outer``, as the matrices of PDF go."""
     a, b, c, d, e, f = inner
     g, h, i, j, k, l = outer  # noqa: E741 - the letters of the formula

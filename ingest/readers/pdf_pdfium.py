@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import mmap
-import re
-import zlib
 from collections import Counter
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ingest.readers.pdf_bytes import Survey, survey
 from ingest.readers.pdf_hidden import conceal
-from ingest.readers.pdf_text import HYPHEN, PageText, page_text
+from ingest.readers.pdf_text import HYPHEN, PageText, page_text, taken_out
 
 #: Lines and boxes alone are rulings or a frame; letters drawn as outlines take far more. The two
 #: blank pages of twenty quarterly reports hold one shape each [measured].
 _BLANK_SHAPES = 50
-#: An object stream holds some hundred objects; what is behind so many bytes is not looked at.
-_OBJECTS = 4 * 2**20
-_OBJECT_STREAM = re.compile(rb"/ObjStm.{0,400}?stream\r?\n", re.DOTALL)
+#: Larger than any page: pdfium cuts a crop box down to the media box.
+_VAST = 1e6
+#: The flags of an annotation that is not shown on a screen, by the specification's numbers.
+_HIDDEN, _NO_VIEW = 2, 32
 
 
 class PdfiumFile:
     """An open file; close it when done."""
 
-    def __init__(self, document: Any, *, hide: bool, layers: bool) -> None:
-        self._document, self._hide, self._layers = document, hide, layers
+    def __init__(self, document: Any, found: Survey, *, hide: bool) -> None:
+        self._document, self._hide, self._layers = document, hide, found.layers
+        #: Whether the file seems to have pages that its page tree, as pdfium reads it, leaves out.
+        self.misses_pages = found.pages > len(document)
 
     @classmethod
     def opened(cls, path: Path, passwords: tuple[str, ...], *, hide: bool) -> PdfiumFile | None:
         """None when pdfium cannot open the file, for whatever reason. The blank password is
-        tried first, then ``passwords``. ``hide``: keep out text that a person cannot see."""
+        tried first, then ``passwords``. ``hide``: keep out text that a person cannot see; it
+        is counted either way."""
         import pypdfium2
 
         for password in ("", *passwords):
@@ -40,7 +44,7 @@ class PdfiumFile:
                 if error.err_code != pypdfium2.raw.FPDF_ERR_PASSWORD:
                     return None
             else:
-                return cls(document, hide=hide, layers=hide and _may_have_layers(path))
+                return cls(document, survey(path), hide=hide)
         return None
 
     def __len__(self) -> int:
@@ -52,48 +56,103 @@ class PdfiumFile:
     def page(self, number: int) -> PageText:
         """Page ``number`` (from 1), with `HYPHEN` where a word is broken; lost if it fails."""
         try:
-            with closing(self._document[number - 1]) as page:
-                return self._text(page, number)
+            return self._text(number)
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001 - a page that fails is lost, whatever the reason
             return PageText("", lost=True)
 
-    def _text(self, page: Any, number: int) -> PageText:
-        from pypdfium2 import raw
+    def _text(self, number: int) -> PageText:
+        with self._opened(number) as page:
+            text = self._words(page)
+            if _annotated(page):
+                text = self._filled_in(number, text)
+            shown = text.seen if self._hide else text.whole
+            return PageText(shown, lost=not shown and _drawn(page), hidden=text.hidden)
 
-        things = raw.FPDFPage_CountObjects(page)
-        text, hidden = self._seen(page)
-        if _annotated(page):
-            text = self._filled_in(number, text, things)
-        return PageText(text, lost=not text and _drawn(page), hidden=hidden)
+    @contextmanager
+    def _opened(self, number: int) -> Iterator[Any]:
+        """The page; where its boxes do not meet it has no size for pdfium, while viewers show the
+        media box."""
+        page = self._document[number - 1]
+        try:
+            if not all(page.get_size()):
+                page.set_cropbox(-_VAST, -_VAST, _VAST, _VAST)
+                page.close()
+                page = self._document[number - 1]
+            yield page
+        finally:
+            page.close()
 
-    def _seen(self, page: Any, things: int | None = None) -> tuple[str, int]:
-        """The text a person can see, and how many words nobody can. Only the first ``things``
-        of the page are suspected."""
+    def _words(self, page: Any) -> _Words:
+        """All text of the page, and what of it a person can see."""
         with closing(page.get_textpage()) as layer:
-            raw_text = layer.get_text_range()
-            looked_for = self._hide and bool(raw_text.strip())
-            if looked_for and conceal(page, layer, layers=self._layers, things=things):
+            whole = left = layer.get_text_range()
+            if whole.strip() and conceal(page, layer, layers=self._layers):
                 with closing(page.get_textpage()) as rest:
                     left = rest.get_text_range()
-                hidden = max(len(raw_text.split()) - len(left.split()), int(left != raw_text))
-                return page_text(left, keep=HYPHEN), hidden
-        return page_text(raw_text, keep=HYPHEN), 0
+        shown = page_text(left, keep=HYPHEN)
+        text = shown if left == whole else page_text(whole, keep=HYPHEN)
+        return _Words(text, shown, taken_out(whole, left))
 
-    def _filled_in(self, number: int, text: str, things: int) -> str:
-        """The page's text with its form fields and notes merged in (in memory, never on disk).
+    def _filled_in(self, number: int, text: _Words) -> _Words:
+        """The page's words with its form fields and notes merged in (in memory, never on disk).
 
         Merging two fonts of one name garbles a page now and then (1 in 60 pages with forms of the
         hostile set); a text that misses words it had before is not taken.
         """
         from pypdfium2 import raw
 
-        with closing(self._document[number - 1]) as page:
+        unshown = self._unshown(number)
+        with self._opened(number) as page:
             raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)
-        with closing(self._document[number - 1]) as page:
-            merged, _ = self._seen(page, things)  # fields and notes come behind the page's own
-        return text if Counter(text.split()) - Counter(merged.split()) else merged
+        with self._opened(number) as page:
+            merged = self._words(page)
+        kept = text if Counter(text.seen.split()) - Counter(merged.seen.split()) else merged
+        return _Words(kept.whole + unshown, kept.seen, kept.hidden + len(unshown.split()))
+
+    def _unshown(self, number: int) -> str:
+        """The text of fields and notes that are not shown, which are then never merged in. They
+        are merged into a copy, on which nothing else is left."""
+        import pypdfium2
+        from pypdfium2 import raw
+
+        with self._opened(number) as page:
+            if not _flag_unshown(page):
+                return ""
+            own = raw.FPDFPage_CountObjects(page)
+        with closing(pypdfium2.PdfDocument.new()) as copy:
+            copy.import_pages(self._document, [number - 1])
+            with closing(copy[0]) as page:
+                _swap_shown(page)
+                raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)
+            with closing(copy[0]) as page:
+                for nth in range(own):
+                    raw.FPDFPageObj_SetIsActive(raw.FPDFPage_GetObject(page, nth), 0)
+                with closing(page.get_textpage()) as layer:
+                    return page_text(layer.get_text_range(), keep=HYPHEN)
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """A page's text, whole and as far as a person can see it, and the words between them."""
+
+    whole: str
+    seen: str
+    hidden: int
+
+
+def _annotations(page: Any) -> Iterator[Any]:
+    """The page's annotations, each closed when the next is asked for or nobody asks on."""
+    from pypdfium2 import raw
+
+    for number in range(raw.FPDFPage_GetAnnotCount(page)):
+        annotation = raw.FPDFPage_GetAnnot(page, number)
+        if annotation:
+            try:
+                yield annotation
+            finally:
+                raw.FPDFPage_CloseAnnot(annotation)
 
 
 def _annotated(page: Any) -> bool:
@@ -101,14 +160,30 @@ def _annotated(page: Any) -> bool:
     from pypdfium2 import raw
 
     kinds = {raw.FPDF_ANNOT_WIDGET, raw.FPDF_ANNOT_FREETEXT, raw.FPDF_ANNOT_STAMP}
-    for number in range(raw.FPDFPage_GetAnnotCount(page)):
-        annotation = raw.FPDFPage_GetAnnot(page, number)
-        if annotation:
-            kind = raw.FPDFAnnot_GetSubtype(annotation)
-            raw.FPDFPage_CloseAnnot(annotation)
-            if kind in kinds:
-                return True
-    return False
+    return any(raw.FPDFAnnot_GetSubtype(annotation) in kinds for annotation in _annotations(page))
+
+
+def _flag_unshown(page: Any) -> bool:
+    """Mark as hidden what a screen does not show, since pdfium would merge in half of it; True
+    when there is any."""
+    from pypdfium2 import raw
+
+    found = False
+    for annotation in _annotations(page):
+        flags = raw.FPDFAnnot_GetFlags(annotation)
+        if flags & (_HIDDEN | _NO_VIEW):
+            raw.FPDFAnnot_SetFlags(annotation, flags | _HIDDEN)
+            found = True
+    return found
+
+
+def _swap_shown(page: Any) -> None:
+    """Show what is marked as hidden and hide the rest."""
+    from pypdfium2 import raw
+
+    for annotation in _annotations(page):
+        flags = raw.FPDFAnnot_GetFlags(annotation)
+        raw.FPDFAnnot_SetFlags(annotation, 0 if flags & _HIDDEN else _HIDDEN)
 
 
 def _drawn(page: Any) -> bool:
@@ -134,24 +209,3 @@ def _active(thing: Any) -> bool:
     active = c_int(1)
     raw.FPDFPageObj_GetIsActive(thing, byref(active))
     return bool(active)
-
-
-def _may_have_layers(path: Path) -> bool:
-    """Whether the file could have layers that are switched off: only then are marks looked at.
-
-    pdfium does not tell, and pypdf takes up to .3 s to open a file [measured on 10-Q filings], so
-    the bytes are searched for the name, packed objects too; what cannot be unpacked may have it.
-    """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if data.find(b"/OCProperties") >= 0:
-            return True
-        for found in _OBJECT_STREAM.finditer(data):
-            try:
-                objects = zlib.decompressobj().decompress(
-                    data[found.end() : found.end() + _OBJECTS], _OBJECTS
-                )
-            except zlib.error:
-                return True
-            if b"/OCProperties" in objects:
-                return True
-    return False

@@ -20,7 +20,7 @@ _MOST_WORDS = 200_000
 @dataclass(frozen=True, slots=True)
 class PageText:
     """What a page gave. ``lost``: it shows something, but no text came out of it, or it failed;
-    ``hidden``: words that nobody can see, kept out of the text."""
+    ``hidden``: words that nobody can see, in the text only if they were asked for."""
 
     text: str
     lost: bool
@@ -32,6 +32,12 @@ def page_text(raw: str, keep: str = "") -> str:
     text = keep.join(clean(part) for part in raw.split(keep)) if keep else clean(raw)
     text = "\n".join(line.rstrip() for line in text.strip().split("\n"))
     return text + "\n" if text else ""
+
+
+def taken_out(whole: str, left: str) -> int:
+    """How many words were taken out of a text; one if a part of a word was."""
+    before, after = whole.split(), left.split()
+    return max(len(before) - len(after), int(before != after))
 
 
 def glyphs(text: str) -> float:

@@ -10,7 +10,8 @@ import codecs
 import re
 from pathlib import Path
 
-from ingest.readers import Unreadable, clean, read_bytes
+from ingest.readers import Unreadable, read_bytes
+from ingest.readers.html import LOWERED, RAISED, written
 from ingest.readers.outline import Outline
 from ingest.readers.rtf_words import (
     CHARSETS,
@@ -19,6 +20,8 @@ from ingest.readers.rtf_words import (
     LEFT_OUT,
     PARAGRAPH_ENDS,
     SIGNS,
+    SYMBOL_FONTS,
+    symbol,
 )
 from ingest.readers.table import table_text
 from rag.records import Document, Section
@@ -32,6 +35,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _HEADING = re.compile(r"heading ([1-9])", re.IGNORECASE)
+_SCRIPTS = {b"super": RAISED, b"sub": LOWERED, b"up": RAISED, b"dn": LOWERED, b"nosupersub": None}
 #: Real files stay under a hundred [set by hand]; each open group costs memory.
 _DEEPEST = 10_000
 
@@ -64,7 +68,7 @@ def parse(data: bytes) -> tuple[tuple[Section, ...], int]:
 class _Group:
     """What a pair of braces limits; a copy is made when a word changes it."""
 
-    __slots__ = ("deleted", "destination", "font", "hidden", "note", "skipped")
+    __slots__ = ("deleted", "destination", "font", "hidden", "note", "script", "skipped")
 
     def __init__(self) -> None:
         self.destination = b""  # fonttbl or stylesheet: text that names things
@@ -73,6 +77,7 @@ class _Group:
         self.hidden = False
         self.deleted = False
         self.font = -1
+        self.script: tuple[str, str] | None = None  # the marks around raised or lowered text
 
     def but(self, **changes: object) -> _Group:
         other = _Group()
@@ -98,6 +103,7 @@ class _Reader:
         self._encoding = "cp1252"
         self._default_font = -1
         self._fonts: dict[int, str] = {}
+        self._pictures: dict[int, str] = {}  # font of symbols → its name
         self._levels: dict[int, int] = {}  # style → heading level
         self._defined = -1  # the font or style whose entry is being read
         self._bytes: list[bytes] = []
@@ -155,6 +161,8 @@ class _Reader:
         self._to_skip = 0
         if self._group.destination == b"stylesheet":
             self._define_style()
+        elif self._group.destination == b"fonttbl":
+            self._define_font()
         if self._open:
             self._group, self._fallback = self._open.pop()
 
@@ -179,7 +187,7 @@ class _Reader:
         elif word in (b"fonttbl", b"stylesheet"):
             self._change(skipped=word, destination=word)
         elif word == b"upr" or word in LEFT_OUT or (starred and word not in KNOWN):
-            self._change(skipped=self._group.skipped or word)
+            self._change(skipped=self._group.skipped or word, destination=b"")
         elif self._group.destination:
             self._define(word, number)
         elif word == b"footnote":
@@ -191,14 +199,18 @@ class _Reader:
         """Words that change how text is read or shown."""
         on = number != 0
         if word == b"u":
-            self._add(chr((number or 0) & 0xFFFF))
+            code = (number or 0) & 0xFFFF
+            font = self._pictures.get(self._group.font)
+            self._add(symbol(font, code) if font and code >> 8 == 0xF0 else chr(code))
             self._to_skip = self._fallback
         elif word == b"uc":
             self._fallback = max(0, min(number or 0, 100))
         elif word in (b"f", b"plain"):
-            font = (number if number is not None else -1) if word == b"f" else self._default_font
-            visible = {"hidden": False} if word == b"plain" else {}
-            self._change(font=font, **visible)
+            usual = {"hidden": False, "script": None} if word == b"plain" else {}
+            number = self._default_font if word == b"plain" else number
+            self._change(font=-1 if number is None else number, **usual)
+        elif word in _SCRIPTS:
+            self._change(script=_SCRIPTS[word] if on else None)
         elif word == b"v":
             self._change(hidden=on)
         elif word == b"deleted":
@@ -250,6 +262,8 @@ class _Reader:
         """Inside the tables of fonts and of styles."""
         if self._group.destination == b"fonttbl":
             if word == b"f":
+                self._decode()
+                self._define_font()
                 self._defined = number or 0
             elif word == b"fcharset" and number in CHARSETS:
                 self._fonts[self._defined] = CHARSETS[number]
@@ -259,6 +273,12 @@ class _Reader:
             self._defined = number or 0
         elif word == b"outlinelevel":
             self._levels[self._defined] = _outline(number)
+
+    def _define_font(self) -> None:
+        name = "".join(self._name).strip(" ;").lower()
+        if name in SYMBOL_FONTS:
+            self._pictures[self._defined] = name
+        self._name = []
 
     def _define_style(self) -> None:
         found = _HEADING.match("".join(self._name).strip())
@@ -273,28 +293,34 @@ class _Reader:
             skipped = min(self._to_skip, len(data))
             self._to_skip -= skipped
             data = data[skipped:]
-        if data and (not self._group.skipped or self._group.destination == b"stylesheet"):
+        if data and (not self._group.skipped or self._group.destination):
             self._bytes.append(data)
 
     def _add(self, text: str) -> None:
         self._decode()
         group = self._group
-        if group.destination == b"stylesheet":
+        if group.destination:
             self._name.append(text)
         elif group.skipped or group.deleted:
             return
         elif group.hidden:
             self._unseen.append(text)
-        elif group.note:
-            self._note.append(text)
         else:
-            self._now.append(text)
+            into = self._note if group.note else self._now
+            if group.script is None:
+                into.append(text)
+            elif into[-1:] == [group.script[1]]:
+                into[-1:] = [text, group.script[1]]  # no mark between the halves of a letter
+            else:
+                into += [group.script[0], text, group.script[1]]
 
     def _decode(self) -> None:
         if self._bytes:
             data, self._bytes = b"".join(self._bytes), []
+            font = self._pictures.get(self._group.font)
             encoding = self._fonts.get(self._group.font, self._encoding)
-            self._add(data.decode(encoding, "replace"))
+            text = data.decode(encoding, "replace")
+            self._add("".join(symbol(font, code) for code in data) if font else text)
 
     def _paragraph(self) -> None:
         text = _line(self._now)
@@ -333,7 +359,7 @@ class _Reader:
 def _line(parts: list[str]) -> str:
     """Joined text; letters outside the basic plane came as two halves."""
     halves = "".join(parts).encode("utf-16-le", "surrogatepass")
-    return clean(halves.decode("utf-16-le", "replace")).strip()
+    return written(halves.decode("utf-16-le", "replace")).strip()
 
 
 def _outline(number: int | None) -> int:

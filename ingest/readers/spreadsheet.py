@@ -54,7 +54,8 @@ def stream(path: Path, *, title: str, options: Options) -> Iterator[Opening | Se
     """
     yield Opening(title, "spreadsheet")
     sheets = open_sheets(path) if path.suffix.lower() == ".ods" else _excel_sheets(path)
-    lost, unseen, given, drawn = [], 0, 0, False
+    lost: dict[int, _Lost] = {}
+    unseen, given, drawn = 0, 0, False
     for position, sheet in enumerate(sheets, 1):
         try:
             for section in _sections(sheet):
@@ -65,12 +66,14 @@ def stream(path: Path, *, title: str, options: Options) -> Iterator[Opening | Se
                 if given > LARGEST_TEXT:
                     raise Unreadable("too_large", f"more than {LARGEST_TEXT:,} characters of text")
                 yield section
-        except _Damaged:
-            lost.append(position)
+        except _Lost as failure:
+            lost[position] = failure
         drawn = drawn or sheet.pictures
     if not given:
         raise _nothing(lost, unseen, drawn)
-    detail = f"{len(lost)} of {len(sheets)} sheets cannot be read" if lost else ""
+    whys = dict.fromkeys(str(failure) for failure in lost.values())
+    detail = f"{len(lost)} of {len(sheets)} sheets cannot be read: {'; '.join(whys)}"
+    detail = detail if lost else ""
     yield Ending(tuple(lost), detail, unseen)
 
 
@@ -81,8 +84,11 @@ def _sections(sheet: Sheet) -> Iterator[Section]:
         yield Section(sheet.beside + "\n", heading=sheet.name)
 
 
-def _nothing(lost: list[int], unseen: int, drawn: bool) -> Unreadable:
+def _nothing(lost: dict[int, _Lost], unseen: int, drawn: bool) -> Unreadable:
     """Why a workbook gave no text."""
+    for failure in lost.values():
+        if failure.too_large:
+            return Unreadable("too_large", str(failure), tuple(lost))
     if lost:
         return Unreadable("unreadable", "damaged: no sheet can be read", tuple(lost))
     if unseen:
@@ -95,14 +101,19 @@ def _nothing(lost: list[int], unseen: int, drawn: bool) -> Unreadable:
 # ------------------------------------------------------------------ calamine
 
 
-class _Damaged(Exception):
-    """One sheet cannot be read."""
+class _Lost(Exception):
+    """One sheet cannot be read; ``str()`` says why."""
+
+    def __init__(self, why: str, too_large: bool = False) -> None:
+        super().__init__(why)
+        self.too_large = too_large
 
 
 def _excel_sheets(path: Path) -> list[Sheet]:
     from python_calamine import CalamineWorkbook, PasswordError
 
     beside: dict[str, str] = {}
+    vast: dict[str, str] = {}
     drawn = False
     with path.open("rb") as file:
         data = file.read(LARGEST_TEXT)
@@ -114,7 +125,7 @@ def _excel_sheets(path: Path) -> list[Sheet]:
         with open_package(
             path, "an Excel file", holds="[Content_Types].xml", limit=_LARGEST_PACKAGE
         ) as package:
-            _measure(package)
+            vast = _vast(package)
             drawn = any(name.startswith(_DRAWN) for name in package.namelist())
             beside = _beside(package)
     try:
@@ -125,7 +136,13 @@ def _excel_sheets(path: Path) -> list[Sheet]:
         raise Unreadable("unreadable", f"no Excel file, or damaged: {_own(error)}") from error
     hidden = {m.name for m in book.sheets_metadata if not str(m.visible).endswith(".Visible")}
     return [
-        Sheet(clean(name), _rows(book, name), name in hidden, beside.get(name, ""), drawn)
+        Sheet(
+            clean(name),
+            _rows(book, name, vast.get(name, "")),
+            name in hidden,
+            beside.get(name, ""),
+            drawn,
+        )
         for name in book.sheet_names
     ]
 
@@ -137,14 +154,19 @@ def _own(error: BaseException) -> str:
     raise error
 
 
-def _rows(book: Any, name: str) -> Iterator[list[str]]:
-    """The rows of a sheet from the first, loaded when the first is asked for."""
+def _rows(book: Any, name: str, vast: str) -> Iterator[list[str]]:
+    """The rows of a sheet from the first, loaded when the first is asked for.
+
+    Raises _Lost for a damaged sheet and for one that is too ``vast`` to load, which says how.
+    """
+    if vast:
+        raise _Lost(vast, too_large=True)
     try:
         for row in book.get_sheet_by_name(name).iter_rows():
             yield [_shown(value) for value in row]
     except BaseException as error:
         _own(error)
-        raise _Damaged from error
+        raise _Lost("damaged") from error
 
 
 def _shown(value: Any) -> str:
@@ -154,29 +176,66 @@ def _shown(value: Any) -> str:
     if isinstance(value, float):
         return number(value)
     if isinstance(value, dt.datetime):
-        day = value.time() == dt.time()
-        return value.date().isoformat() if day else value.isoformat(" ", "seconds")
+        moment = _rounded(value)
+        day = moment.time() == dt.time()
+        return moment.date().isoformat() if day else moment.isoformat(" ", "seconds")
     if isinstance(value, dt.time):
-        return value.isoformat("seconds")
+        return _rounded(dt.datetime.combine(dt.date(1900, 1, 1), value)).strftime("%H:%M:%S")
+    if isinstance(value, dt.timedelta):
+        seconds = round(abs(value).total_seconds())
+        minus = "-" if seconds and value < dt.timedelta() else ""
+        return f"{minus}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
     return str(value)
+
+
+def _rounded(moment: dt.datetime) -> dt.datetime:
+    """To whole seconds: a time is a part of a day, and 9:30 may be kept as 9:29:59.9999."""
+    try:
+        return (moment + dt.timedelta(microseconds=500_000)).replace(microsecond=0)
+    except OverflowError:  # the last moment of the year 9999
+        return moment.replace(microsecond=0)
 
 
 # ------------------------------------------------------------------ before calamine
 
 
-def _measure(package: zipfile.ZipFile) -> None:
-    """Raises Unreadable ``too_large`` for a sheet whose rectangle calamine could not hold."""
+def _vast(package: zipfile.ZipFile) -> dict[str, str]:
+    """Sheet → its extent, for each whose rectangle calamine could not hold.
+
+    Raises Unreadable ``too_large`` where the sheet cannot be told: .xlsb names them in a binary
+    entry.
+    """
+    found = {}
+    names = {entry.lower(): name for name, entry in _sheet_names(package).items()}
     for entry in package.infolist():
-        found = _SHEET.fullmatch(entry.filename)
-        if not found:
+        kind = _SHEET.fullmatch(entry.filename)
+        if not kind:
             continue
         if entry.file_size > _LARGEST_PACKAGE:
             raise Unreadable("too_large", f"a sheet of {entry.file_size:,} bytes")
         with package.open(entry) as stream:
-            rows, columns = (_xml_extent if found[1] == "xml" else _binary_extent)(stream)
-        if rows * columns > _MOST_CELLS:
-            limit = f"the limit is {_MOST_CELLS:,} cells"
-            raise Unreadable("too_large", f"a sheet of {rows:,} × {columns:,} cells, {limit}")
+            rows, columns = (_xml_extent if kind[1] == "xml" else _binary_extent)(stream)
+        if rows * columns <= _MOST_CELLS:
+            continue
+        limit = f"the limit is {_MOST_CELLS:,} cells"
+        extent = f"a sheet of {rows:,} × {columns:,} cells, {limit}"
+        if entry.filename.lower() not in names:
+            raise Unreadable("too_large", extent)
+        found[names[entry.filename.lower()]] = extent
+    return found
+
+
+def _sheet_names(package: zipfile.ZipFile) -> dict[str, str]:
+    """Sheet → the entry that holds its cells; none for .xlsb."""
+    kinds = dict(relations(package, "").values())
+    main = kinds.get("officeDocument", "")
+    if not main.endswith(".xml"):
+        return {}
+    targets = relations(package, main)
+    return {
+        sheet.get("name", ""): targets.get(reference(sheet), ("", ""))[1]
+        for sheet in xml(package, main).iterfind("{*}sheets/{*}sheet")
+    }
 
 
 def _xml_extent(stream: IO[bytes]) -> tuple[int, int]:
@@ -230,15 +289,7 @@ def _sevens(data: bytes, at: int, most: int) -> tuple[int, int]:
 
 def _beside(package: zipfile.ZipFile) -> dict[str, str]:
     """Sheet → what its boxes, charts and notes say."""
-    kinds = dict(relations(package, "").values())
-    main = kinds.get("officeDocument", "")
-    if not main.endswith(".xml"):
-        return {}  # .xlsb names its sheets in a binary entry
-    targets = relations(package, main)
-    return {
-        sheet.get("name", ""): _drawn(package, targets.get(reference(sheet), ("", ""))[1])
-        for sheet in xml(package, main).iterfind("{*}sheets/{*}sheet")
-    }
+    return {name: _drawn(package, entry) for name, entry in _sheet_names(package).items()}
 
 
 def _drawn(package: zipfile.ZipFile, sheet: str) -> str:

@@ -39,7 +39,8 @@ def groups(rows: Iterable[Sequence[str]]) -> Iterator[Group]:
     """The table's rows in groups, read one by one; empty rows are left out.
 
     The header is the first row more than half as full as the fullest of the first ten, with the
-    title above it. Where it is really data, it is only read more often than it stands there.
+    title above it and the names of single columns under the names of several («Q1 | Q2» under
+    «2024»). Where it is really data, it is only read more often than it stands there.
     But for empty rows ``first`` of a group follows ``last`` of the one before.
     """
     filled = _filled(rows)
@@ -49,6 +50,9 @@ def groups(rows: Iterable[Sequence[str]]) -> Iterator[Group]:
     most = max(_fullness(cells) for _, cells in opening)
     at = next(n for n, (_, cells) in enumerate(opening) if 2 * _fullness(cells) > most)
     first, (last, names) = opening[0][0], opening[at]
+    while at + 1 < len(opening) and _continues(names, opening[at + 1][1]):
+        at += 1
+        last, names = opening[at][0], _joined(names, opening[at][1])
     top = "".join(line_of(cells) + "\n" for _, cells in opening[: at + 1])
     wide = len(top) > _WIDE
     named = wide and len(top) <= _NAME * _fullness(names)
@@ -97,6 +101,25 @@ def _filled(rows: Iterable[Sequence[str]]) -> Iterator[tuple[int, list[str]]]:
 
 def _fullness(cells: Sequence[str]) -> int:
     return sum(map(bool, cells))
+
+
+def _continues(names: Sequence[str], cells: Sequence[str]) -> bool:
+    """Whether a row under the names names columns too: it leaves the first to the row above, and
+    fills one that is still without a name, as under a name that spans several columns."""
+    padded = [*names, *[""] * (len(cells) - len(names))]
+    new = any(cell and not name for name, cell in zip(padded, cells, strict=False))
+    return new and bool(names[0]) and not cells[0]
+
+
+def _joined(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
+    """The names of two rows: «2024 Q1», «2024 Q2»."""
+    names, spanning = [], ""
+    for at in range(max(len(upper), len(lower))):
+        above = upper[at] if at < len(upper) else ""
+        below = lower[at] if at < len(lower) else ""
+        spanning = above or (spanning if at > 1 else "")  # the first column names the rows
+        names.append(f"{spanning} {below}" if below else above)
+    return names
 
 
 def _named(names: Sequence[str], cells: Sequence[str]) -> str:
