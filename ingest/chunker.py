@@ -57,33 +57,21 @@ class Chunker:
             )
 
     def chunk(self, document: Document, file: str) -> list[Chunk]:
-        """The chunks of all sections in order; a section of white space alone has none.
+        """The chunks of all sections in order."""
+        cutter = self.cutter(document.title, file)
+        return [chunk for section in document.sections for chunk in cutter.cut(section)]
 
-        ``file`` is the name relative to the folder; its stem opens each prefix.
-        """
-        chunks: list[Chunk] = []
-        start = 0
-        splitters: dict[int, Any] = {}
-        for number, section in enumerate(document.sections):
-            prefix = self._prefix(document, file, section)
-            size = min(self.chunk_tokens, self.limit - self.count_tokens(prefix))
-            if size not in splitters:
-                splitters[size] = _splitter(size, self._size)
-            at = start
-            for text in self._pieces(section.text, prefix, splitters[size]):
-                chunks.append(
-                    Chunk(len(chunks), number, at, text, section.page, section.heading, prefix)
-                )
-                at += len(text)
-            start += len(section.text)
-        return chunks
+    def cutter(self, title: str, file: str) -> Cutter:
+        """Cuts one document as its sections come. ``file`` is the name relative to the folder;
+        its stem opens each prefix, the title follows."""
+        return Cutter(self, title, file)
 
-    def _pieces(self, text: str, prefix: str, splitter: Any) -> list[str]:
+    def pieces(self, text: str, prefix: str, splitter: Any) -> list[str]:
         """The section in pieces that join to it again. Nothing for white space alone."""
         if not text.strip():
             return []
         pieces = _slices(text, splitter.split_text(text))
-        if len(pieces) > 1 and self._size(pieces[-1]) < self.chunk_tokens * _SHORT:
+        if len(pieces) > 1 and self.size(pieces[-1]) < self.chunk_tokens * _SHORT:
             last, rest = pieces.pop(), pieces.pop()
             pieces.append(rest + last)  # cut in two below if they are too much for one
         return [small for piece in pieces for small in self._fitted(piece, prefix)]
@@ -100,14 +88,14 @@ class Chunker:
         cut = text.index(core) + _middle(core)
         return self._fitted(text[:cut], prefix) + self._fitted(text[cut:], prefix)
 
-    def _size(self, text: str) -> int:
+    def size(self, text: str) -> int:
         return max(self.count_tokens(text), len(text.strip()) // _CHARACTERS_PER_TOKEN)
 
-    def _prefix(self, document: Document, file: str, section: Section) -> str:
+    def prefix(self, title: str, file: str, section: Section) -> str:
         """«file name · title · heading · page 3» and a newline; the fullest form that fits."""
         most = min(_PREFIX_TOKENS, self.limit // 4)
         name = _one_line(re.sub(r"[_-]+", " ", PurePosixPath(file).stem))
-        title = _one_line(document.title)
+        title = _one_line(title)
         if re.sub(r"[\s_-]+", " ", title).casefold() == name.casefold():
             title = ""
         steps = [_one_line(step) for step in section.heading.split(SEPARATOR)]
@@ -132,6 +120,36 @@ class Chunker:
         while name and self.count_tokens(name + "\n") > most:
             name = name[: len(name) * 3 // 4].rstrip()
         return name + "\n"
+
+
+class Cutter:
+    """The chunks of one document, section by section; a section of white space alone has none."""
+
+    def __init__(self, chunker: Chunker, title: str, file: str) -> None:
+        self._chunker = chunker
+        self._title = title
+        self._file = file
+        self._splitters: dict[int, Any] = {}
+        self._sections = self._chunks = self._start = 0
+
+    def cut(self, section: Section) -> list[Chunk]:
+        """The next section's chunks, numbered on from those before."""
+        chunker = self._chunker
+        prefix = chunker.prefix(self._title, self._file, section)
+        size = min(chunker.chunk_tokens, chunker.limit - chunker.count_tokens(prefix))
+        if size not in self._splitters:
+            self._splitters[size] = _splitter(size, chunker.size)
+        chunks: list[Chunk] = []
+        at = self._start
+        for text in chunker.pieces(section.text, prefix, self._splitters[size]):
+            number = self._chunks + len(chunks)
+            place = (section.page, section.heading, prefix)
+            chunks.append(Chunk(number, self._sections, at, text, *place))
+            at += len(text)
+        self._sections += 1
+        self._chunks += len(chunks)
+        self._start += len(section.text)
+        return chunks
 
 
 # ------------------------------------------------------------------ where to cut

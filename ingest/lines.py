@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ingest.plan import Task
-from rag.records import Chunk, Document, FileRecord, FileStatus
+from rag.records import Ending, FileRecord, FileStatus, Opening
 
 #: Statuses with which a former version stops answering.
 _ERASING = ("empty", "unsupported", "outside_folder")
@@ -59,17 +59,18 @@ def touched_line(task: Task) -> FileRecord:
 
 
 def read_line(
-    task: Task, document: Document, chunks: tuple[Chunk, ...], seconds: float
+    task: Task, opening: Opening, ending: Ending, chunks: int, seconds: float
 ) -> FileRecord:
     """The line of a file that was read. ``seconds``: reading and chunking."""
     return replace(
         known_line(task),
-        status="partial" if document.lost_pages else "indexed",
-        detail=document.detail,
-        title=document.title,
-        reader=document.reader,
-        pages=document.pages,
-        lost_pages=document.lost_pages,
-        chunks=len(chunks),
+        status="partial" if ending.lost_pages else "indexed",
+        detail=ending.detail,
+        title=opening.title,
+        reader=opening.reader,
+        pages=opening.pages,
+        lost_pages=ending.lost_pages,
+        chunks=chunks,
         seconds=round(seconds, 3),
+        hidden=ending.hidden,
     )

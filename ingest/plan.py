@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from ingest.discover import Found, discover
-from ingest.readers import supported
+from ingest.readers import largest, supported
 from rag.errors import UsageError
 from rag.records import HARMLESS, FileRecord
 
@@ -33,7 +36,7 @@ class Task:
     former: FileRecord | None = None
 
 
-@dataclass(slots=True)
+@dataclass
 class Plan:
     """Disjoint lists; together ``read``, ``touch``, ``keep`` and ``name`` are all files found.
 
@@ -51,6 +54,21 @@ class Plan:
     def found(self) -> int:
         return len(self.read) + len(self.touch) + len(self.keep) + len(self.name)
 
+    def accounts_for(self, file: str) -> bool:
+        """Whether an indexed file is still there: under its name or another, or in a folder that
+        cannot be listed."""
+        return file in self._names or file.startswith(self._closed)
+
+    @cached_property
+    def _names(self) -> set[str]:
+        tasks = (*self.read, *self.touch, *self.keep, *self.name)
+        renamed = {t.former.file for t in self.read if t.change == "renamed" and t.former}
+        return {t.file for t in tasks} | renamed
+
+    @cached_property
+    def _closed(self) -> tuple[str, ...]:
+        return tuple(t.file for t in self.name if t.file.endswith("/"))
+
 
 def make_plan(
     roots: Sequence[str], ledger: Iterable[FileRecord], *, skip: Path, retry_failed: bool = False
@@ -62,6 +80,9 @@ def make_plan(
     closed: list[str] = []  # folders that cannot be listed, with «/»
     for root, file, found in _walk(roots, skip):
         former = known.pop(file, None)
+        if not found.problem and found.bytes > largest(file):
+            size = f"{found.bytes:,} bytes, the limit is {largest(file):,}"
+            found = replace(found, problem=("too_large", size))
         task = Task(found, root, file, "updated" if former else "new", "", former)
         if found.problem or not supported(file):
             plan.name.append(task)
@@ -132,9 +153,16 @@ def sha256(path: Path) -> str:
     """Digest of the file's bytes; "" when it cannot be read (reading it will say why)."""
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as stream:
+        # A pipe that has taken the file's place since it was listed would hold us here for ever.
+        with open(path, "rb", opener=_without_waiting) as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                return ""
             while block := stream.read(1 << 20):
                 digest.update(block)
     except OSError:
         return ""
     return digest.hexdigest()
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

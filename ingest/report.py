@@ -44,6 +44,8 @@ class IngestReport:
     embedded: int = 0
     seconds: float = 0.0
     problems: list[Problem] = field(default_factory=list)
+    #: What a person should know besides; of a dry run, why the real one would stop.
+    notices: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -58,6 +60,7 @@ class IngestReport:
             "embedded": self.embedded,
             "seconds": round(self.seconds, 3),
             "problems": problems,
+            "notices": list(self.notices),
         }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -13,29 +15,40 @@ from rag.render import one_line
 
 #: Status of a file → what a person can do about it.
 REMEDIES = {
-    "partial": "pages without text: if they are scans, run OCR (ocrmypdf), then ingest again",
-    "password": "save a copy without the password, then ingest again",
-    "no_text": "a scan: run OCR (ocrmypdf in.pdf out.pdf) and ingest again",
+    "partial": "pages without text: if they are scans, install ocrmypdf or tesseract, set ocr to "
+    "auto, then rag ingest --retry-failed",
+    "password": "save a copy without it; or put it into a file named by the setting passwords, "
+    "then rag ingest --retry-failed",
+    "no_text": "if it is a scan, install ocrmypdf or tesseract, set ocr to auto, then "
+    "rag ingest --retry-failed",
     "unreadable": "open it in its own program and save it again",
-    "timeout": "split it, or open and save it again",
+    "timeout": "raise read_timeout, then rag ingest --retry-failed; or split it",
     "too_large": "split it into smaller files",
     "vanished": "it went away while it was read: ingest again",
     "outside_folder": "copy the file into the folder; links out of it are not followed",
-    "unsupported": "convert it to PDF, DOCX, HTML, Markdown or text",
+    "unsupported": "convert it to PDF, Word, PowerPoint, Excel, OpenDocument, RTF, EPUB, mail, "
+    "CSV, JSON, HTML, Markdown or text",
     "empty": "nothing to do: there is no text in it",
 }
+#: For a link whose target is gone or is the link itself: it will not come back on its own.
+_MEND_LINK = "remove the link or mend its target, then rag ingest"
+#: For a file that needs more memory than a reader has.
+_MORE_MEMORY = "raise read_memory, then rag ingest --retry-failed; or split it into smaller files"
 
 _PAGES_SHOWN = 12
+#: Problems that the overview names; `--failed` names all of them.
+_NAMED = 20
 
 
 @click.command()
 @click.option(
     "--failed", is_flag=True, help="Only files that are not in as a whole, with remedies."
 )
+@click.option("--hidden", is_flag=True, help="Only files with text that a person cannot see.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @common_options
 @click.pass_context
-def status(ctx: click.Context, /, failed: bool, as_json: bool) -> None:
+def status(ctx: click.Context, /, failed: bool, hidden: bool, as_json: bool) -> None:
     """Files, chunks, failures and fingerprint of the index."""
     from rag.store import open_reader
 
@@ -45,50 +58,97 @@ def status(ctx: click.Context, /, failed: bool, as_json: bool) -> None:
         meta, counts, files = reader.meta(), reader.counts(), reader.files()
     finally:
         reader.close()
-    shown = [f for f in files if f.status not in HARMLESS] if failed else files
     if as_json:
+        chosen = [
+            f for f in files if (failed and f.status not in HARMLESS) or (hidden and f.hidden)
+        ]
         print_json(
             {
                 "index": settings.collection if settings.qdrant_url else settings.index,
                 "roots": list(meta.roots),
                 "fingerprint": asdict(meta.fingerprint),
                 "counts": asdict(counts),
-                "files": [_file(f) for f in shown],
+                "files": [_file(f) for f in (chosen if failed or hidden else files)],
             }
         )
         return
-    for root in meta.roots:
-        click.echo(f"folder       {one_line(root)}")
-    click.echo(f"files        {counts.files:,} ({_by_status(counts.by_status)})")
-    click.echo(f"chunks       {counts.chunks:,}")
-    click.echo(f"bytes        {sum(f.bytes for f in files):,}")
-    click.echo(
-        f"model        {one_line(meta.fingerprint.model)}, {meta.fingerprint.dimension} wide"
-    )
-    click.echo(f"fingerprint  {meta.fingerprint.digest()}")
-    for record in [f for f in files if f.status not in HARMLESS]:
-        for line in _problem_lines(record, whole=failed):
-            click.echo(line)
+    lines = [f"folder       {one_line(root)}" for root in meta.roots]
+    lines += [
+        f"files        {counts.files:,} ({_listed(counts.by_status)})",
+        f"chunks       {counts.chunks:,}",
+        f"bytes        {sum(f.bytes for f in files):,}",
+        *_reading_lines(files),
+        f"model        {one_line(meta.fingerprint.model)}, {meta.fingerprint.dimension} wide",
+        f"fingerprint  {meta.fingerprint.digest()}",
+    ]
+    if hidden:
+        lines += _hidden_lines(files)
+    if failed or not hidden:
+        lines += _problem_lines(files, whole=failed)
+    click.echo("\n".join(lines))
+
+
+def remedy(record: FileRecord) -> str:
+    """What a person can do about a file, «» when nothing is wrong with it."""
+    if record.status == "too_large" and "memory" in record.detail:
+        return _MORE_MEMORY
+    if record.status == "vanished" and "leads nowhere" in record.detail:
+        return _MEND_LINK
+    return REMEDIES.get(record.status, "")
 
 
 def _file(record: FileRecord) -> dict[str, Any]:
-    remedy = "" if record.status == "indexed" else REMEDIES[record.status]
-    return {**asdict(record), "lost_pages": list(record.lost_pages), "remedy": remedy}
+    return {**asdict(record), "lost_pages": list(record.lost_pages), "remedy": remedy(record)}
 
 
-def _by_status(by_status: dict[str, int]) -> str:
-    return ", ".join(f"{n:,} {name}" for name, n in sorted(by_status.items(), key=lambda i: -i[1]))
+def _listed(counts: dict[str, int]) -> str:
+    """«7,998 indexed, 2 empty», the most frequent first."""
+    return ", ".join(f"{n:,} {one_line(k)}" for k, n in sorted(counts.items(), key=lambda i: -i[1]))
 
 
-def _problem_lines(record: FileRecord, *, whole: bool) -> list[str]:
-    lines = [f"  {record.status:<14} {one_line(record.file)}: {one_line(record.detail)}"]
-    if record.lost_pages:
-        numbers = ", ".join(map(str, record.lost_pages[:_PAGES_SHOWN]))
-        more = "…" if len(record.lost_pages) > _PAGES_SHOWN else ""
-        lines[0] += f" (pages {numbers}{more})"
-    if whole:
-        lines.append(f"  {'':<14} → {REMEDIES[record.status]}")
-    return lines
+def _reading_lines(files: list[FileRecord]) -> Iterator[str]:
+    """Which readers read how many files, and how many words they kept out."""
+    readers = Counter(f.reader for f in files if f.reader)
+    if readers:
+        yield f"readers      {_listed(readers)}"
+    words, within = sum(f.hidden for f in files), sum(f.hidden > 0 for f in files)
+    if words:
+        yield (
+            f"hidden       {_counted(words, 'word')} in {_counted(within, 'file')} that a person "
+            "cannot see, kept out: rag status --hidden"
+        )
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def _hidden_lines(files: list[FileRecord]) -> Iterator[str]:
+    """Files with hidden text, the most of it first."""
+    for record in sorted(files, key=lambda f: -f.hidden):
+        if record.hidden:
+            yield f"  {_counted(record.hidden, 'word'):<14} {one_line(record.file)}"
+
+
+def _problem_lines(files: list[FileRecord], *, whole: bool) -> Iterator[str]:
+    """Files that are not in as a whole: the first of them, or all with what to do about each."""
+    bad = [f for f in files if f.status not in HARMLESS]
+    for record in bad if whole else bad[:_NAMED]:
+        why = f"{one_line(record.detail)}{_pages(record)}"
+        yield f"  {record.status:<14} {one_line(record.file)}: {why}"
+        if whole:
+            yield f"  {'':<14} → {remedy(record)}"
+    if len(bad) > _NAMED and not whole:
+        yield f"  … and {len(bad) - _NAMED:,} more: rag status --failed"
+    elif bad and not whole:
+        yield "What to do about each: rag status --failed"
+
+
+def _pages(record: FileRecord) -> str:
+    """« (pages 3, 7)», or nothing."""
+    numbers = ", ".join(map(str, record.lost_pages[:_PAGES_SHOWN]))
+    more = "…" if len(record.lost_pages) > _PAGES_SHOWN else ""
+    return f" (pages {numbers}{more})" if numbers else ""
 
 
 @click.command()

@@ -13,13 +13,14 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from platform import python_version
+from shutil import which
 from typing import Any
 
 from rag.errors import EXIT_OK, IndexMissing, ModelUnavailable, RagError, StoreUnavailable
 from rag.fit import GB, Model, Prediction, cpu_speed, predict, recommend
 from rag.hardware import Hardware, inspect
 from rag.model_health import Check, Health, failing, ollama_health, openai_health, runs_here
-from rag.settings import Settings
+from rag.settings import OCR_TOOLS, Settings
 
 #: Free disk below this is worth a word: an index of 100,000 chunks takes 0.8 GB (measured), and
 #: an update works in a copy beside it.
@@ -112,6 +113,7 @@ def examine(
         *_embedder(settings),
         *_index(settings),
         *_machine(hardware),
+        _ocr(settings),
         *(check for health in healths for check in health.checks),
         Check(
             "extractive", "ok", "answers in the sources' own sentences always work, no model needed"
@@ -128,6 +130,20 @@ def examine(
 
 
 # ------------------------------------------------------------------ this installation
+
+
+def _ocr(settings: Settings) -> Check:
+    """Whether scanned pages are read, by the tool that the settings ask for."""
+    there = [tool for tool in OCR_TOOLS[2:] if which(tool)]
+    if settings.ocr in there or (settings.ocr == "auto" and there):
+        return Check("ocr", "ok", f"scanned pages are read ({', '.join(there)} installed)")
+    if settings.ocr in ("", "auto") and not there:
+        return Check("ocr", "absent", "scanned pages are named, not read: no OCR program here")
+    if not settings.ocr:
+        remedy = 'set ocr = "auto", then rag ingest --retry-failed'
+        return Check("ocr", "absent", "scanned pages are named, not read: it is off", remedy)
+    remedy = f"install {settings.ocr}, or set another"
+    return Check("ocr", "fail", f"{settings.ocr} is set and not installed", remedy, 2)
 
 
 def _installed() -> tuple[dict[str, str], list[str]]:

@@ -119,3 +119,11 @@ def _disk_free(folder: Path) -> int:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free
+
+
+def address_space(process: int) -> int:
+    """Bytes of address space that a process of ours has; 0 when it is gone."""
+    try:
+        return int(psutil.Process(process).memory_info().vms)
+    except psutil.Error:
+        return 0

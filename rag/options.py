@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import json
+import signal
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -89,11 +92,15 @@ def say(text: str) -> None:
 
 
 def run(command: click.Command, arguments: list[str] | None = None) -> int:
-    """Run a command; every failure becomes one line on standard error and its exit code."""
+    """Run a command; every failure becomes one line on standard error and its exit code.
+
+    SIGTERM (`timeout`, `docker stop`) interrupts it like Ctrl-C, with the same exit code.
+    """
     kept: dict[str, Any] = {}
     _speak_utf8()
     try:
-        result = command.main(arguments, prog_name="rag", standalone_mode=False, obj=kept)
+        with _interrupted_by_sigterm():
+            result = command.main(arguments, prog_name="rag", standalone_mode=False, obj=kept)
         return result if isinstance(result, int) else 0
     except RagError as error:
         return _fail(str(error), error.exit_code, kept)
@@ -113,6 +120,27 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
             f"internal error: {type(error).__name__}: {error}; run again with --debug and report it"
         )
         return _fail(text, 1, kept)
+
+
+@contextlib.contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """SIGTERM raises KeyboardInterrupt, where nobody else has a say in what it does. Once it came,
+    more of them go unheard: `timeout` sends two, and the second would cut the cleaning up short."""
+
+    def interrupt(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGTERM) is interrupt:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _foreseen(error: OSError) -> tuple[str, int]:

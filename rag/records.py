@@ -1,6 +1,6 @@
 """The vocabulary: one frozen record for each stage a document and a question pass through.
 
-    file ─▶ Document ─▶ Chunk ─▶ stored point            (ingest)
+    file ─▶ Opening, Sections, Ending ─▶ Chunk ─▶ stored point   (ingest)
     question ─▶ Passage ─▶ Prompt ─▶ Draft ─▶ Sentence ─▶ Answer   (rag)
 
 Nothing here is filled in later: a stage makes a new record from the one before it.
@@ -57,6 +57,28 @@ class Document:
     #: Pages (from 1) that gave no text or failed, with the reason for the whole file in ``detail``.
     lost_pages: tuple[int, ...] = ()
     detail: str = ""
+    #: Words of the file that a person cannot see and that were kept out of the sections.
+    hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The first of what a file gives while it is read: Opening, then its Sections, then Ending."""
+
+    title: str
+    reader: str
+    pages: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The last of what a file gives; the fields are those of Document, and the seconds that its
+    reader took."""
+
+    lost_pages: tuple[int, ...] = ()
+    detail: str = ""
+    hidden: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +117,7 @@ class FileRecord:
     lost_pages: tuple[int, ...] = ()
     chunks: int = 0
     seconds: float = 0.0
+    hidden: int = 0  # words that a person cannot see, kept out of the chunks
 
     @property
     def searchable(self) -> bool:

@@ -8,8 +8,9 @@ import sys
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 from rag.errors import UsageError
 
 CONFIG_FILE = "rag.toml"
+OCR_TOOLS = ("", "auto", "tesseract", "ocrmypdf")
 GENERATORS = ("auto", "ollama", "openai", "extractive")
 
 
@@ -67,7 +69,14 @@ class Settings:
     prompt: str = ""  # "": the template shipped in prompts/
 
     # ingestion
-    workers: int = 0  # accepted and not used yet: files are read in one process
+    workers: int = 0  # processes that read files; 0: half of the cores, at most 4
+    read_timeout: float = 60.0  # seconds a reader may be silent; ten times that for a whole file
+    read_memory: int = 1024  # MiB that reading one file may take
+    passwords: str = ""  # file with a password a line, tried on encrypted PDFs after the blank one
+    hidden_text: bool = False  # index text that a person cannot see
+    ocr: str = ""  # read scanned pages with this tool; "": not
+    ocr_languages: str = "eng"
+    ocr_timeout: float = 300.0  # seconds for one file
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -145,8 +154,8 @@ def _convert(name: str, value: Any, source: str) -> Any:
     if optional and value is None:
         return None
     try:
-        converted = _as_text(name, value) if kind is str else _as_number(name, value, kind)
-    except (TypeError, ValueError, OverflowError):
+        converted = _AS[kind](name, value)
+    except (TypeError, ValueError, KeyError, OverflowError):
         shown = "(hidden)" if name.endswith("_key") else f"«{_without_password(name, value)}»"
         raise UsageError(
             f"{source}: {name} = {shown} is not {_wanted(name, kind)}",
@@ -175,7 +184,15 @@ def _without_password(name: str, value: Any) -> str:
     return str(value).rpartition("@")[2] if name.endswith("_url") else str(value)
 
 
-def _as_number(name: str, value: Any, kind: type) -> int | float:
+def _as_switch(_name: str, value: Any) -> bool:
+    if isinstance(value, str):
+        return _SWITCH[value.lower()]
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
+def _as_number(kind: type, name: str, value: Any) -> int | float:
     if isinstance(value, bool) or (kind is int and isinstance(value, float)):
         raise ValueError
     number: int | float = kind(value)
@@ -189,18 +206,28 @@ def _wanted(name: str, kind: type) -> str:
         return "an address like http://127.0.0.1:8080"
     if kind is str:
         choices = _CHOICES.get(name)
-        return f"one of {', '.join(choices)}" if choices else "a text"
+        return f"one of {', '.join(filter(None, choices))}" if choices else "a text"
+    if kind is bool:
+        return "true or false"
     most = f" to {_MOST[name]}" if name in _MOST else " or more"
     return f"a {_SPOKEN[kind]} of {_LEAST.get(name, 0)}{most}"
 
 
 _SPOKEN = {int: "whole number", float: "number"}
+_SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_AS: dict[type, Callable[[str, Any], Any]] = {
+    str: _as_text,
+    bool: _as_switch,
+    int: partial(_as_number, int),
+    float: partial(_as_number, float),
+}
 
 #: Bounds where 0 or anything is not good enough; they are the command line's too.
 _LEAST = {
     "k": 1, "ask_k": 1, "candidates": 1, "context": 256, "answer_tokens": 16,
-    "shards": 1, "replicas": 1, "write_consistency": 1,
+    "shards": 1, "replicas": 1, "write_consistency": 1, "read_timeout": 1, "read_memory": 256,
+    "ocr_timeout": 1,
 }  # fmt: skip
 _MOST = {"gate": 1}
-_CHOICES = {"generator": GENERATORS}
+_CHOICES = {"generator": GENERATORS, "ocr": OCR_TOOLS}
 _NEEDED = ("index", "collection", "embedder")

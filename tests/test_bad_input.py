@@ -19,7 +19,7 @@ from conftest import NOBODY, SAMPLES, Outcome, Outside, one_error_line, rag_here
 from ingest import ingest_folder
 from rag import Pipeline
 from rag.errors import UsageError
-from rag.store.generations import copy_sparse
+from rag.store.folders import copy_sparse
 from rag.testing import ScriptedServer
 
 ESCAPE = "\x1b]8;;http://evil.example\x07\x1b[31mred\u202e"

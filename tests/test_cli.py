@@ -23,6 +23,7 @@ from test_samples import ANSWERABLE, normalised, pages
 from prompts import REFUSAL
 from rag import Pipeline
 from rag.cli import cli
+from rag.options import run
 from rag.testing import MODEL, Reply, ScriptedServer
 
 JET = "ntsb-20080117X00064-charlestown-global-5000.pdf"
@@ -560,8 +561,16 @@ def test_output_on_a_full_disk_is_exit_16(samples_index: Path) -> None:
     assert "no space left" in one_error_line(done.stderr)
 
 
-def test_ctrl_c_while_the_model_is_silent_is_exit_130(
-    samples_index: Path, server: ScriptedServer
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        pytest.param([signal.SIGINT], id="Ctrl-C"),
+        pytest.param([signal.SIGTERM], id="docker stop"),
+        pytest.param([signal.SIGTERM, signal.SIGTERM], id="timeout"),
+    ],
+)
+def test_whoever_interrupts_while_the_model_is_silent_gets_exit_130(
+    samples_index: Path, server: ScriptedServer, numbers: list[signal.Signals]
 ) -> None:
     server.enqueue(Reply("The fence was", ending="stall"))
     process = subprocess.Popen(
@@ -572,8 +581,44 @@ def test_ctrl_c_while_the_model_is_silent_is_exit_130(
     patience = time.monotonic() + 60
     while not server.chats() and time.monotonic() < patience:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    for number in numbers:
+        process.send_signal(number)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "The fence was" not in out
     assert one_error_line(err.lstrip("\n")) == "rag: interrupted; what was published stays"
+
+
+def test_a_second_sigterm_cuts_no_cleaning_up_short(capsys: pytest.CaptureFixture[str]) -> None:
+    """`timeout` sends it to the command and then to its group."""
+    cleaned = []
+
+    @click.command()
+    def slow() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+            cleaned.append(True)
+
+    former = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        assert run(slow, []) == 130
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    assert cleaned == [True]
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_a_run_that_was_not_interrupted_leaves_sigterm_as_it_was() -> None:
+    """And one that somebody else handles is left to them."""
+    before = signal.getsignal(signal.SIGTERM)
+    rag_here("--version")
+    assert signal.getsignal(signal.SIGTERM) is before
+    seen: list[int] = []
+    former = signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
+    try:
+        run(click.Command("other", callback=lambda: signal.raise_signal(signal.SIGTERM)), [])
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    assert seen == [signal.SIGTERM]

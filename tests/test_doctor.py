@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from rag import doctor as doctor_module
 from rag.doctor import Report, examine
 from rag.errors import IndexDamaged, ModelUnavailable, StoreUnavailable
 from rag.fit import GIB, cpu_speed, memory_needed, predict, recommend
@@ -395,3 +396,24 @@ def test_a_broken_graphics_driver_is_said_and_waited_for_briefly(
     here = inspect(tmp_path)
     assert here.gpus == ()
     assert told in here.gpu_problem
+
+
+@pytest.mark.parametrize(
+    ("wanted", "installed", "status", "exit_code"),
+    [
+        ("", (), "absent", 0),
+        ("", ("tesseract",), "absent", 0),
+        ("auto", (), "absent", 0),
+        ("auto", ("ocrmypdf",), "ok", 0),
+        ("tesseract", ("tesseract",), "ok", 0),
+        ("tesseract", ("ocrmypdf",), "fail", 2),
+    ],
+)
+def test_it_says_whether_scanned_pages_are_read(
+    wanted: str, installed: tuple[str, ...], status: str, exit_code: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(doctor_module, "which", lambda tool: tool if tool in installed else None)
+    check = doctor_module._ocr(Settings(ocr=wanted))
+    assert (check.status, check.exit_code) == (status, exit_code)
+    assert bool(check.remedy) == (status == "fail" or (not wanted and bool(installed)))

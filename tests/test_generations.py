@@ -8,24 +8,36 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import qdrant_edge as edge
 
 import rag.embedder
 from ingest import ingest_folder
-from rag.errors import DiskFull, IndexDamaged, IndexLocked, IndexMissing, UsageError
+from rag import failpoints
+from rag.errors import (
+    DiskFull,
+    IndexDamaged,
+    IndexLocked,
+    IndexMismatch,
+    IndexMissing,
+    UsageError,
+)
 from rag.records import Chunk, FileRecord
 from rag.store import generations as generations_module
 from rag.store.base import FileWrite, Fingerprint, IndexMeta, chunk_id
 from rag.store.embedded import EmbeddedReader, EmbeddedWriter
-from rag.store.generations import Generations, copy_sparse, sizes
+from rag.store.folders import copy_sparse, sizes
+from rag.store.generations import Generations
 from rag.words import query_words
 
 FINGERPRINT = Fingerprint("tiny", "0" * 64, 8, "", "", "test", "test")
@@ -105,7 +117,7 @@ def processes() -> Iterator[list[subprocess.Popen[str]]]:
 
 
 def start(
-    started: list[subprocess.Popen[str]], code: str, *arguments: object
+    started: list[subprocess.Popen[str]], code: str, *arguments: object, failpoint: str = ""
 ) -> subprocess.Popen[str]:
     here = str(Path(__file__).parent)
     process = subprocess.Popen(
@@ -113,7 +125,7 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": here},
+        env={**os.environ, "PYTHONPATH": here, "RAG_FAILPOINT": failpoint},
     )
     started.append(process)
     return process
@@ -302,53 +314,50 @@ def test_an_index_that_may_not_be_written_can_be_read(tmp_path: Path) -> None:
 
 # ------------------------------------------------------------------ kills
 
-#: Puts version 2 of a.txt and b.txt and is killed when it comes to the point named.
-KILLED = """
-import os, signal, sys
+#: Puts version 2 of a.txt and b.txt, as a change or as a rebuild, and is killed on the way.
+WRITING = """
+import sys
 from pathlib import Path
 from rag.store.embedded import EmbeddedWriter
-from rag.store.generations import Generations
 from test_generations import META, write
-index, point = Path(sys.argv[1]), sys.argv[2]
-def die(*_, **__):
-    os.kill(os.getpid(), signal.SIGKILL)
-def die_at_the_switch(self, number, do=Generations._point_to):
-    die() if number else do(self, number)
-writer = EmbeddedWriter(index)
-if writer.meta() is None:
+writer = EmbeddedWriter(Path(sys.argv[1]))
+if sys.argv[2] == "rebuild":
+    writer.reset(META)
+elif writer.meta() is None:
     writer.set_meta(META)
-if point == "after the copy":
-    writer.put = die
-if point == "before publishing":
-    writer.publish = die
-if point == "before the switch":
-    Generations._point_to = die_at_the_switch
-if point == "after the switch":
-    Generations.sweep = die
-writer.put([write("a.txt", 2), write("b.txt", 2)])
+writer.put([write("a.txt", 2)])
+if sys.argv[2] == "rebuild":
+    writer.checkpoint()
+writer.put([write("b.txt", 2)])
 writer.publish()
 """
-POINTS = ["after the copy", "before publishing", "before the switch", "after the switch"]
+FAILPOINTS = [name for name in failpoints.NAMES if name.startswith("embedded.")]
 
 
 @pytest.mark.parametrize(
-    ("point", "existing"), [*((p, True) for p in POINTS), (POINTS[1], False), (POINTS[2], False)]
+    ("point", "kind"),
+    [
+        (point, kind)
+        for point in FAILPOINTS
+        for kind in ("first", "change", "rebuild")
+        if kind == "rebuild" or point != "embedded.parked"  # nothing else is parked
+    ],
 )
 def test_a_killed_writer_leaves_what_was_published_and_the_next_run_works(
-    tmp_path: Path, processes: list[subprocess.Popen[str]], point: str, existing: bool
+    tmp_path: Path, processes: list[subprocess.Popen[str]], point: str, kind: str
 ) -> None:
     """SIGKILL leaves the old state or the new one; the next run ends like an undisturbed one."""
     index = tmp_path / "index"
-    if existing:
+    if kind != "first":
         fill(index, write("a.txt", 1), write("b.txt", 1))
-    killed = start(processes, KILLED, index, point)
+    killed = start(processes, WRITING, index, kind, failpoint=point)
     killed.wait(TIMEOUT)
     assert killed.returncode == -signal.SIGKILL
 
-    if point == "after the switch":
+    if point == "embedded.switched":
         expected = {"a.txt": {"2"}, "b.txt": {"2"}}
     else:
-        expected = {"a.txt": {"1"}, "b.txt": {"1"}} if existing else None
+        expected = None if kind == "first" else {"a.txt": {"1"}, "b.txt": {"1"}}
     if expected:
         with closing(EmbeddedReader(index)) as reader:
             assert versions(reader) == expected
@@ -356,10 +365,24 @@ def test_a_killed_writer_leaves_what_was_published_and_the_next_run_works(
         with pytest.raises(IndexMissing):
             EmbeddedReader(index)
 
-    fill(index, write("a.txt", 2), write("b.txt", 2))
+    again = start(processes, WRITING, index, kind)
+    assert again.wait(TIMEOUT) == 0
     fill(tmp_path / "undisturbed", write("a.txt", 2), write("b.txt", 2))
     assert state(index) == state(tmp_path / "undisturbed")
     assert numbered(index) == [str(Generations(index).current())]
+
+
+def test_a_rebuild_killed_after_a_checkpoint_goes_on_from_it(
+    tmp_path: Path, processes: list[subprocess.Popen[str]]
+) -> None:
+    """What was put aside is there again, what came after it is not."""
+    fill(tmp_path, write("old.txt", 1))
+    killed = start(processes, WRITING, tmp_path, "rebuild", failpoint="embedded.upserted:2")
+    assert killed.wait(TIMEOUT) == -signal.SIGKILL
+    with closing(EmbeddedWriter(tmp_path)) as writer:
+        assert [r.file for r in writer.files()] == ["old.txt"]
+        writer.reset(META)
+        assert [r.file for r in writer.files()] == ["a.txt"]
 
 
 def test_a_killed_ingest_run_again_gives_the_same_index(
@@ -570,3 +593,132 @@ def test_content_the_engine_cannot_make_sense_of_is_damage(whole: Path, tmp_path
         pytest.raises(IndexDamaged, match="--reindex"),
     ):
         reader.by_words(query_words("apples"), limit=9, files=None)
+
+
+def parked(index: Path) -> Path:
+    """Where a rebuild of one file waits that was stopped before it was published."""
+    with closing(EmbeddedWriter(index)) as writer:
+        writer.reset(META)
+        writer.put([write("a.txt", 2)])
+        writer.checkpoint()
+    (folder,) = index.glob("generations/parked-*")
+    return folder
+
+
+def _uncounted(folder: Path) -> None:
+    """The ledger says one file more than the engine holds."""
+    with closing(sqlite3.connect(folder / "ledger.db", isolation_level=None)) as ledger:
+        ledger.execute("UPDATE files SET chunks = chunks + 1")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda p: (p / "ledger.db").unlink(), id="ledger removed"),
+        pytest.param(lambda p: _halved(p / "ledger.db"), id="ledger cut"),
+        pytest.param(lambda p: shutil.rmtree(p / "shard"), id="shard removed"),
+        pytest.param(lambda p: _halved(next(p.rglob("chunk_0.mmap"))), id="vectors cut"),
+        pytest.param(_uncounted, id="counts wrong"),
+    ],
+)
+def test_a_damaged_rebuild_begins_afresh(tmp_path: Path, damage: object) -> None:
+    """What was put aside and is not whole is thrown away without an error."""
+    fill(tmp_path, write("old.txt", 1))
+    damage(parked(tmp_path))
+    with closing(EmbeddedWriter(tmp_path)) as writer:
+        writer.reset(META)
+        assert writer.files() == []
+        writer.put([write("b.txt", 3)])
+        writer.publish()
+    with closing(EmbeddedReader(tmp_path)) as reader:
+        assert versions(reader) == {"b.txt": {"3"}}
+
+
+def test_a_rebuild_of_a_damaged_index_is_taken_up(tmp_path: Path) -> None:
+    """Also where the number of the current generation is lost."""
+    fill(tmp_path, write("old.txt", 1))
+    (tmp_path / "CURRENT").write_text("garbage")
+    parked(tmp_path)
+    with closing(EmbeddedWriter(tmp_path)) as writer:
+        writer.reset(META)
+        assert [r.file for r in writer.files()] == ["a.txt"]
+        writer.publish()
+    with closing(EmbeddedReader(tmp_path)) as reader:
+        assert versions(reader) == {"a.txt": {"2"}}
+    assert numbered(tmp_path) == ["2"]
+
+
+def test_a_rebuild_of_what_is_no_longer_current_goes(tmp_path: Path) -> None:
+    """One that was put aside before another run published is never taken up."""
+    fill(tmp_path, write("old.txt", 1))
+    kept = tmp_path.with_name("kept")
+    copy_sparse(place := parked(tmp_path), kept)
+    fill(tmp_path, write("old.txt", 2))
+    assert numbered(tmp_path) == ["2"]
+    copy_sparse(kept, place)
+    EmbeddedWriter(tmp_path).close()
+    assert numbered(tmp_path) == ["2"]
+
+
+# ------------------------------------------------------------------ other versions
+
+
+def altered(index: Path, *statements: str) -> None:
+    """Change the ledger of the current generation as another version would have it."""
+    path = index / "generations" / str(Generations(index).current()) / "ledger.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as ledger:
+        for statement in statements:
+            ledger.execute(statement)
+
+
+def test_a_ledger_of_the_version_before_is_read_and_brought_up_to_this_one(
+    tmp_path: Path,
+) -> None:
+    """A column it lacks has its default, and is there once something is written."""
+    old = write("a.txt", 1)
+    fill(tmp_path, old)
+    altered(tmp_path, "ALTER TABLE files DROP COLUMN hidden")
+    with closing(EmbeddedReader(tmp_path)) as reader:
+        assert reader.files() == [old.record]
+    new = write("b.txt", 1)
+    new = replace(new, record=replace(new.record, hidden=7))
+    fill(tmp_path, new)
+    with closing(EmbeddedReader(tmp_path)) as reader:
+        assert [(r.file, r.hidden) for r in reader.files()] == [("a.txt", 0), ("b.txt", 7)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE files ADD COLUMN mood",
+        "ALTER TABLE files DROP COLUMN content",
+        "CREATE TABLE moods (name TEXT)",
+    ],
+)
+def test_a_ledger_that_this_version_does_not_know_is_refused(
+    tmp_path: Path, statement: str
+) -> None:
+    """Exit 12, not damage, for asking and for syncing; a rebuild makes it ours."""
+    fill(tmp_path, write("a.txt", 1))
+    altered(tmp_path, statement)
+    with pytest.raises(IndexMismatch, match="another version"):
+        EmbeddedReader(tmp_path)
+    with closing(EmbeddedWriter(tmp_path)) as writer:
+        for look in (writer.meta, writer.files, lambda: writer.put([write("a.txt", 2)])):
+            with pytest.raises(IndexMismatch, match="another version"):
+                look()
+        writer.reset(META)
+        writer.put([write("a.txt", 3)])
+        writer.publish()
+    with closing(EmbeddedReader(tmp_path)) as reader:
+        assert versions(reader) == {"a.txt": {"3"}}
+
+
+def test_points_of_a_kind_unknown_are_another_version_s(tmp_path: Path) -> None:
+    fill(tmp_path, write("a.txt", 1))
+    with closing(EmbeddedWriter(tmp_path)) as writer:
+        writer.note([write("a.txt", 1).record])
+        strange = edge.Point(id=7, vector={}, payload={"kind": "picture", "file": "a.txt"})
+        writer._shard.update(edge.UpdateOperation.upsert_points([strange]))
+        with pytest.raises(IndexMismatch, match="unknown kind"):
+            writer.publish()

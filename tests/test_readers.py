@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import random
+import re
 import zipfile
 from pathlib import Path
 
@@ -128,10 +129,10 @@ def test_pdf_without_any_text_names_its_pages(tmp_path):
 
 def test_pdf_words_broken_at_a_line_end_are_joined_the_way_the_file_spells_them(tmp_path):
     """A hyphen at a line end stays in a compound and goes in a divided word."""
-    from ingest.readers.pdf import _healed, _Page
+    from ingest.readers.pdf_text import Hyphens, PageText
 
     def healed(*texts: str) -> list[str]:
-        return [page.text for page in _healed([_Page(text, lost=False) for text in texts])]
+        return [page.text for page in Hyphens().healed([PageText(t, lost=False) for t in texts])]
 
     assert healed("forward\ufffelooking Rule 13a\ufffe15", "a forward-looking view") == [
         "forward-looking Rule 13a-15",
@@ -193,10 +194,10 @@ def test_pdf_notes_typed_onto_a_page_are_read(tmp_path):
 
 def test_pdf_that_pdfium_refuses_is_read_by_pypdf(tmp_path):
     """pypdf takes over where pdfium cannot open the file, and the reader's name says so."""
-    from ingest.readers.pdf import _by_pypdf
+    from ingest.readers.pdf_pypdf import PypdfFile
 
-    path = written(tmp_path, pdf(lines("Hello"), PICTURE, ""))
-    assert [(p.text, p.lost) for p in _by_pypdf(path)] == [
+    second = PypdfFile(written(tmp_path, pdf(lines("Hello"), PICTURE, "")))
+    assert [(p.text, p.lost) for p in map(second.page, (1, 2, 3))] == [
         ("Hello\n", False),
         ("", True),
         ("", False),
@@ -206,17 +207,16 @@ def test_pdf_that_pdfium_refuses_is_read_by_pypdf(tmp_path):
         assert read(odd, title="t").reader == "pdf (pypdf)"
 
 
-def test_pdf_page_in_single_glyphs_is_read_again(tmp_path):
+def test_pdf_page_in_single_glyphs_is_read_again(tmp_path, monkeypatch):
     """A page whose words fell into single letters is taken from pypdf when that is better."""
-    from ingest.readers.pdf import _better, _glyphs, _Page, _reread
+    from ingest.readers.pdf_pdfium import PdfiumFile
+    from ingest.readers.pdf_text import PageText
 
     split = "\n".join("Quarterly report of the") + "\n"
-    assert _glyphs(split) > 0.5
-    assert _better("Quarterly report of the\n", split)
-    assert not _better("", split)
-    path = written(tmp_path, pdf(lines("One"), lines("Quarterly report")))
-    pages = [_Page("One\n", lost=False), _Page(split, lost=False)]
-    assert [page.text for page in _reread(path, pages, [1])] == ["One\n", "Quarterly report\n"]
+    texts = {1: "One\n", 2: split}
+    monkeypatch.setattr(PdfiumFile, "page", lambda _, number: PageText(texts[number], lost=False))
+    document = read(written(tmp_path, pdf(lines("One"), lines("Quarterly report"))), title="t")
+    assert [section.text for section in document.sections] == ["One\n", "Quarterly report\n"]
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
         (zipped({"a.txt": "x"}), "unreadable", "another kind of zip archive"),
         (zipped({"[Content_Types].xml": "<x"}), "unreadable", "word reader failed"),
         (OLE + "EncryptedPackage".encode("utf-16-le"), "password", "password"),
-        (OLE + b"WordDocument", "unreadable", "old .doc"),
+        (OLE + b"WordDocument", "unreadable", "old Office file"),
         (zipped({"[Content_Types].xml": "", "b.xml": " " * 70_000_000}), "too_large", "unpacked"),
     ],
     ids=["text", "zip", "broken", "locked", "doc", "bomb"],
@@ -411,20 +411,21 @@ def test_html_gives_what_a_visitor_reads(tmp_path):
     <table><tr><th>Year</th><th>Days</th></tr><tr><td><p>2023</p></td><td>21</td></tr></table>
     <pre>a  b
   c</pre>
-    <p hidden>secret</p><div style="display: none">secret</div><i aria-hidden="true">secret</i>
-    <h1>End</h1>Bare text<aside>advert</aside><footer>(c)</footer> and tail</body></html>"""
+    <p hidden>secret</p><div style="display: none">secret</div><i aria-hidden="true">seen</i>
+    <h1>End</h1>Bare text<aside>Mind!</aside><footer>(c)</footer> and tail</body></html>"""
     document = read(save(tmp_path, "x.html", page), title="t")
-    assert (document.title, document.reader) == ("Staff handbook", "html")
+    assert (document.title, document.reader, document.hidden) == ("Staff handbook", "html", 2)
     assert document.sections == (
         Section(
             "Leave\n\nEmployees accrue 21 days a year.\nAsk HR.\n\n",
             heading="Leave",
         ),
         Section(
-            "Carry over\n\n- Five days\n\n- Until March\n\nYear | Days\n2023 | 21\n\na  b\n  c\n\n",
+            "Carry over\n\n- Five days\n\n- Until March\n\nYear | Days\n2023 | 21\n\n"
+            "a  b\n  c\n\nseen\n\n",
             heading="Leave › Carry over",
         ),
-        Section("End\n\nBare text and tail\n", heading="End"),
+        Section("End\n\nBare text\nMind!\nand tail\n", heading="End"),
     )
 
 
@@ -489,6 +490,74 @@ def test_html_without_text_says_whether_something_is_there(tmp_path):
         == "no_text"
     )
     assert refused(save(tmp_path, "y.html", "<html><body></body></html>")).status == "empty"
+
+
+def page_text(folder: Path, page: str) -> str:
+    return "".join(s.text for s in read(save(folder, "x.html", page), title="t").sections)
+
+
+@pytest.mark.parametrize("head", ["", '<?xml version="1.0"?><html>'])
+def test_html_named_characters_of_the_markup_open_no_tag(tmp_path, head):
+    """«&LT;» and its like are signs in the text, whatever parser reads the page."""
+    page = (
+        head + "<p>Use &LT;script&GT; &AMP;lt; only.</p><p>x &LT;b and c&GT; d &QUOT;&eacute;</p>"
+    )
+    shown = page_text(tmp_path, page + ("</html>" if head else ""))
+    assert shown == 'Use <script> &lt; only.\n\nx <b and c> d "é\n\n'
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("10<sup>6</sup>", "10^6"),
+        ("1,234<sup>1</sup> and 5.<sup>2</sup>", "1,234^1 and 5.^2"),
+        ("1,234<sup><a href=x>1,2</a></sup> 10 <sup>6</sup>", "1,234^(1,2) 10 ^6"),
+        ("10<sup>-6</sup> 1<sup>2</sup>3 x<sub>1</sub><sup>2</sup>", "10^(-6) 1^(2)3 x1^2"),
+        ("<sup>1</sup>234 <sup>2</sup> Net", "1 234 ^2 Net"),
+        ("21<sup>st</sup> Acme<sup>®</sup> fact<sup>[1]</sup>", "21st Acme® fact[1]"),
+        ("H<sub>2</sub>O 101<sub>2</sub> C<sub>1</sub>2", "H2O 101_2 C_(1)2"),
+        ("5<sup>see the note</sup>6", "5 see the note 6"),
+        ("5<sup>1 <b>6</b> 7", "5 1 6 7"),
+        ("5<sup hidden>1</sup>6", "56"),
+    ],
+)
+def test_html_raised_and_lowered_text_changes_no_number(tmp_path, source, shown):
+    """A footnote's number or an exponent is never the next digit, in text and in a table."""
+    assert " ".join(page_text(tmp_path, f"<div>{source}</div>").split()) == shown
+    assert page_text(tmp_path, "<p>5<sup>1<p>6</p>") == "5^1\n\n6\n\n"
+    table = f"<table><tr><td>{source}</td><td>7</td></tr></table>"
+    assert page_text(tmp_path, table) == f"{shown} | 7\n\n"
+
+
+@given(
+    st.text("0123456789.,", min_size=1), st.text("0123456789", min_size=1), st.text("0123456789")
+)
+def test_raised_digits_never_join_the_digits_around_them(before, raised, after):
+    """Whatever digits meet, those on the line and those above it stay apart."""
+    from ingest.readers.html import LOWERED, RAISED, written
+
+    for start, end in (RAISED, LOWERED):
+        line = written(before + start + raised + end + after)
+        assert re.fullmatch(r"(.+?)[\^_]\(?(\d+)\)?(\d*)", line)
+        assert re.sub(r"[\^_()]", "", line) == before + raised + after
+        assert line.startswith(before + ("^" if start == RAISED[0] else "_"))
+
+
+def test_html_in_a_menu_that_nobody_closed_is_still_read(tmp_path):
+    """Menus and footers are left out, but not when they hold (nearly) the whole page."""
+    menu = "<nav><a href=/>Home</a> <a href=/x>All</a>"
+    text = "<p>" + "The fee is 90 euro. " * 9 + "</p>"
+    assert "Home" not in page_text(tmp_path, menu + "</nav>" + text)
+    assert page_text(tmp_path, menu + text).count("90 euro") == 9
+    assert page_text(tmp_path, "<h1>Fees</h1><footer>" + text).count("90 euro") == 9
+
+
+def test_html_that_shows_nothing_of_its_text_says_so(tmp_path):
+    """Words in hidden elements are counted once, scripts are not; a page of nothing else has no
+    text to see."""
+    page = "<div hidden>a b<p style='display:none'>c</p><script>d</script> e</div>"
+    failure = refused(save(tmp_path, "x.html", page))
+    assert (failure.status, failure.detail) == ("no_text", "only text that nobody sees, 4 words")
 
 
 # ------------------------------------------------------------------ Markdown and text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -181,14 +181,19 @@ def test_failed_files_stand_in_the_ledger_without_chunks(settings: Settings) -> 
         assert counts.by_status == {"indexed": 1, "password": 1}
 
 
-def test_vectors_of_a_content_can_be_used_again(settings: Settings) -> None:
+def test_stored_chunks_are_lent_by_their_places(settings: Settings) -> None:
+    """Text and vector of one version of one file; what is not stored is left out."""
     item = write("a.txt", ["one", "two"])
-    fill(settings, item)
+    fill(settings, item, write("copy.txt", ["one"], content=item.record.content))
     with closing(open_writer(settings)) as writer:
-        known = writer.vectors_of(item.record.content)
-        assert set(known) == {"one", "two"}
-        assert np.allclose(known["two"], item.vectors[1], atol=1e-3)
-        assert writer.vectors_of("never seen") == {}
+        lent = writer.lend("a.txt", item.record.content, [1, 7])
+        assert list(lent) == [1]
+        text, vector = lent[1]
+        assert text == "two"
+        assert np.allclose(vector, item.vectors[1], atol=1e-3)
+        assert list(writer.lend("copy.txt", item.record.content, [0, 1])) == [0]
+        assert writer.lend("a.txt", "never seen", [0]) == {}
+        assert writer.lend("gone.txt", item.record.content, [0]) == {}
 
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf, 0.0])
@@ -235,3 +240,139 @@ def test_publishing_without_a_change_keeps_the_index(settings: Settings) -> None
         writer.publish()
     with closing(open_reader(settings)) as reader:
         assert reader.counts().chunks == 1
+
+
+class Listed(Sequence[Chunk]):
+    """Chunks on disk: only those asked for are made, and never more than ``most`` at once."""
+
+    def __init__(self, count: int, most: int) -> None:
+        self._count, self._most = count, most
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, place):  # type: ignore[no-untyped-def, override]
+        if isinstance(place, slice):
+            asked = range(*place.indices(self._count))
+            assert len(asked) <= self._most
+            return [self[n] for n in asked]
+        if not 0 <= place < self._count:
+            raise IndexError(place)
+        return Chunk(place, 0, place * 9, f"part {place:04}", None, "", "")
+
+
+def test_a_file_larger_than_memory_is_stored_by_the_stretch(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Chunks and vectors may lie on disk: nothing asks for more than 1,000 of them at once."""
+    count = 2300
+    vectors = np.memmap(tmp_path / "vectors", dtype=np.float32, mode="w+", shape=(count, 8))
+    vectors[:] = np.random.default_rng(1).normal(size=(count, 8))
+    record = replace(write("large.txt", []).record, chunks=count)
+    fill(settings, FileWrite(record, Listed(count, 1000), vectors))
+    with closing(open_reader(settings)) as reader:
+        assert reader.counts().chunks == count
+        stored = [chunk_id("large.txt", record.content, n, FINGERPRINT) for n in (0, 999, 2299)]
+        assert [c.text for c in reader.chunks(stored)] == ["part 0000", "part 0999", "part 2299"]
+        assert [c.file for c in reader.by_card(query_words("0011"), limit=9, files=None)]
+        assert not reader.by_card(query_words("0012"), limit=9, files=None)
+    vectors[2299, 3] = np.nan
+    with closing(open_writer(settings)) as writer, pytest.raises(ValueError, match=r"large\.txt"):
+        writer.put([FileWrite(record, Listed(count, 1000), vectors)])
+
+
+# ---------------------------------------------------------------------- rebuilds
+
+OTHER = IndexMeta(replace(FINGERPRINT, chunker="other"), ("/docs",))
+
+
+def files(settings: Settings) -> list[str]:
+    with closing(open_reader(settings)) as reader:
+        assert reader.counts().chunks == len(reader.by_vector(vector(1), limit=99, files=None))
+        return [r.file for r in reader.files()]
+
+
+def stopped(settings: Settings, *items: FileWrite) -> None:
+    """A rebuild that ends before it is published; each of the files has its checkpoint."""
+    with closing(open_writer(settings)) as writer:
+        writer.reset(OTHER)
+        for item in items:
+            writer.put([item])
+            writer.checkpoint()
+
+
+def test_a_stopped_rebuild_is_taken_up_where_it_was(settings: Settings) -> None:
+    """Until it is published the old index answers; then the new one is whole."""
+    fill(settings, write("old.txt", ["old"]))
+    stopped(settings, write("a.txt", ["one"]))
+    stopped(settings, write("b.txt", ["two", "three"]))
+    assert files(settings) == ["old.txt"]
+    with closing(open_writer(settings)) as writer:
+        assert [r.file for r in writer.files()] == ["old.txt"]
+        writer.reset(OTHER)
+        assert writer.meta() == OTHER
+        assert [r.file for r in writer.files()] == ["a.txt", "b.txt"]
+        assert writer.lend("b.txt", write("b.txt", ["two", "three"]).record.content, [1])
+        writer.put([write("c.txt", ["four"])])
+        writer.publish()
+    assert files(settings) == ["a.txt", "b.txt", "c.txt"]
+    with closing(open_writer(settings)) as writer:
+        writer.reset(OTHER)
+        assert writer.files() == [], "what was published is not taken up again"
+
+
+def test_a_checkpoint_outside_a_rebuild_is_shown(settings: Settings) -> None:
+    with closing(open_writer(settings)) as writer:
+        writer.set_meta(META)
+        writer.put([write("a.txt", ["one"])])
+        writer.checkpoint()
+        assert files(settings) == ["a.txt"]
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        pytest.param(META, id="another fingerprint"),
+        pytest.param(replace(OTHER, roots=("/other",)), id="other folders"),
+    ],
+)
+def test_a_rebuild_of_something_else_begins_afresh(settings: Settings, meta: IndexMeta) -> None:
+    fill(settings, write("old.txt", ["old"]))
+    stopped(settings, write("a.txt", ["one"]))
+    with closing(open_writer(settings)) as writer:
+        writer.reset(meta)
+        assert writer.files() == []
+        writer.publish()
+    with closing(open_writer(settings)) as writer:
+        writer.reset(OTHER)
+        assert writer.files() == []
+
+
+CHANGES = {
+    "set_meta": lambda w: w.set_meta(replace(META, roots=("/docs", "/more"))),
+    "put": lambda w: w.put([write("b.txt", ["two"])]),
+    "note": lambda w: w.note([replace(write("old.txt", ["old"]).record, detail="seen")]),
+    "remove": lambda w: w.remove(["old.txt"]),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_first_change_of_the_old_index_gives_the_rebuild_up(
+    settings: Settings, change: str
+) -> None:
+    """Looking at the index, or publishing nothing, does not."""
+    fill(settings, write("old.txt", ["old"]))
+    stopped(settings, write("a.txt", ["one"]))
+    with closing(open_writer(settings)) as writer:
+        assert writer.meta() == META
+        writer.publish()
+    with closing(open_writer(settings)) as writer:
+        writer.reset(OTHER)
+        assert [r.file for r in writer.files()] == ["a.txt"]
+    with closing(open_writer(settings)) as writer:
+        CHANGES[change](writer)
+        writer.publish()
+    assert "a.txt" not in files(settings)
+    with closing(open_writer(settings)) as writer:
+        writer.reset(OTHER)
+        assert writer.files() == []

@@ -9,6 +9,8 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -42,11 +44,14 @@ from rag.errors import (
 )
 from rag.settings import Settings
 from rag.store import open_reader, open_writer
+from rag.store import server as server_module
+from rag.store import server_lease as lease_module
 from rag.store import server_state as state_module
 from rag.store.base import FileWrite, IndexMeta, Writer, chunk_id
+from rag.store.owner import is_dead, this_process
 from rag.store.server import drop_collection
 from rag.store.server_connection import Connection
-from rag.store.server_points import Collection, Filter, any_of, is_point
+from rag.store.server_points import Collection, Filter, Point, any_of, is_point
 from rag.store.server_state import unsettled
 from rag.words import query_words
 
@@ -384,7 +389,7 @@ def die(writer: Writer) -> None:
 
 
 def expire(chosen: Settings) -> None:
-    """Let a minute pass for the lease of a dead writer."""
+    """Let a minute pass for the lease of a writer that died elsewhere."""
     if Collection(chosen).widths() is not None:
         Collection(chosen).set_payload({"expires": 1.0}, STATE)
 
@@ -422,7 +427,7 @@ def left_over(chosen: Settings) -> int:
 def raw(chosen: Settings) -> list[str]:
     """Everything on the server but the numbers of epochs and the state of the lease."""
     rows = Collection(chosen).scroll(Filter(must=[]))
-    passing = {"born", "epoch", "floor", "token", "expires", "owner"}
+    passing = {"born", "epoch", "floor", "token", "expires", "owner", "process"}
     kept = [{k: v for k, v in payload.items() if k not in passing} for payload, _ in rows]
     return sorted(json.dumps(payload, sort_keys=True) for payload in kept)
 
@@ -669,8 +674,8 @@ def test_a_rebuild_for_another_model_stands_beside_the_old_index_until_published
         writer.reset(wide)
         assert (writer.meta(), writer.files()) == (wide, [])
         writer.put([item])
-        assert writer.vectors_of("one") == {}
-        assert set(writer.vectors_of(item.record.content)) == {"common"}
+        assert writer.lend("a.txt", "one", [0]) == {}
+        assert writer.lend("a.txt", item.record.content, [0])[0][0] == "common"
         assert shown(settings) == old
         writer.publish()
         assert writer.meta() == wide
@@ -682,13 +687,21 @@ def test_a_rebuild_for_another_model_stands_beside_the_old_index_until_published
         reader.files()
 
 
-def test_a_rebuild_that_was_not_published_is_forgotten(settings: Settings) -> None:
+def test_a_rebuild_that_was_not_published_goes_with_the_first_change(settings: Settings) -> None:
+    """Its points and its vectors wait for the next rebuild, and not for anybody else."""
     fill(settings, *OLD)
+    wide = IndexMeta(replace(FINGERPRINT, dimension=12), ("/docs",))
+    item = replace(write("a.txt", ["common"]), vectors=np.ones((1, 12), dtype=np.float32))
     before = raw(settings)
     with closing(open_writer(settings)) as writer:
-        writer.reset(IndexMeta(replace(FINGERPRINT, dimension=12), ("/docs",)))
+        writer.reset(wide)
+        writer.put([item])
+        writer.checkpoint()
     assert len(shown(settings)) == 3
     open_writer(settings).close()
+    assert Collection(settings).widths() == {8, 12}
+    with closing(open_writer(settings)) as writer:
+        writer.note([OLD[0].record])
     assert raw(settings) == before
     assert Collection(settings).widths() == {8}
 
@@ -707,6 +720,51 @@ def test_a_second_writer_is_told_who_the_first_one_is(settings: Settings) -> Non
         with pytest.raises(IndexLocked):
             drop_collection(settings)
     open_writer(settings).close()
+
+
+#: Takes the lease of the collection at the address and waits for its end.
+HOLDING = """
+import sys, time
+from rag.settings import Settings
+from rag.store import open_writer
+url, key = sys.argv[1:]
+writer = open_writer(Settings(qdrant_url=url, collection="docs", qdrant_api_key=key))
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_writer_killed_on_this_machine_blocks_nobody(front: Front) -> None:
+    """While it lives it is named; once it is dead, its lease of a minute is not waited for."""
+    fill(front.settings(), *OLD)
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDING, front.url, KEY], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(IndexLocked, match=f"process {holder.pid} on"):
+            open_writer(front.settings())
+        holder.kill()
+    with closing(open_writer(front.settings())) as writer:
+        writer.put([texts("a.txt", "two", 1)])
+    assert shown(front.settings())["a.txt"] == ("common a.txt two 0",)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"host": "elsewhere"}, id="another machine"),
+        pytest.param({"boot": "before"}, id="before a restart"),
+        pytest.param({"space": "pid:[1]"}, id="in another container"),
+        pytest.param({"pid": "none"}, id="no number"),
+        pytest.param({"pid": "1", "started": ""}, id="whoever has the number now"),
+        pytest.param({}, id="this one"),
+    ],
+)
+def test_only_a_process_of_this_machine_can_be_seen_to_be_dead(changes: dict[str, str]) -> None:
+    named = {**this_process(), **changes}
+    assert is_dead(named) is ("started" in changes)
+    assert not is_dead({})
 
 
 @pytest.mark.parametrize("change", ["replace", "remove", "note"])
@@ -730,9 +788,9 @@ def test_of_two_writers_that_saw_the_same_free_lease_one_wins(settings: Settings
     fill(settings, *OLD)
     collection = Collection(settings)
     seen = state_module.read_state(collection)
-    winner = state_module.Lease.acquire(collection, seen)
+    winner = lease_module.Lease.acquire(collection, seen)
     with pytest.raises(IndexLocked):
-        state_module.Lease.acquire(collection, seen)
+        lease_module.Lease.acquire(collection, seen)
     winner.write()
     winner.release()
 
@@ -740,9 +798,9 @@ def test_of_two_writers_that_saw_the_same_free_lease_one_wins(settings: Settings
 def test_of_two_writers_that_found_an_empty_collection_one_wins(settings: Settings) -> None:
     collection = Collection(settings)
     collection.create(8)
-    winner = state_module.Lease.begin(collection, META)
+    winner = lease_module.Lease.begin(collection, META)
     with pytest.raises(IndexLocked):
-        state_module.Lease.begin(collection, META)
+        lease_module.Lease.begin(collection, META)
     winner.write()
     winner.release()
 
@@ -761,7 +819,7 @@ def test_of_two_writers_that_begin_one_index_one_wins(front: Front) -> None:
 def test_a_lease_is_renewed_while_the_writer_is_busy_elsewhere(
     settings: Settings, monkeypatch
 ) -> None:
-    monkeypatch.setattr(state_module, "_RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(lease_module, "_RENEW_SECONDS", 0.01)
     fill(settings, *OLD)
     with closing(open_writer(settings)):
         expire(settings)
@@ -854,6 +912,57 @@ def test_lost_points_are_damage_and_not_a_smaller_index(settings: Settings, kind
     assert caught.value.exit_code == 17
     with closing(open_writer(settings)) as writer, pytest.raises(IndexDamaged):
         writer.publish()
+
+
+def test_a_ledger_line_of_an_older_version_has_its_defaults(settings: Settings) -> None:
+    """What was not stored then is as if it were nothing; what is unknown is refused."""
+    fill(settings, texts("a.txt", "one", 2))
+    collection, lines = Collection(settings), Filter(must=[any_of("kind", ["file"])])
+    ((payload, _),) = collection.scroll(lines)
+    older = {k: v for k, v in payload["record"].items() if k not in ("hidden", "lost_pages")}
+    collection.delete(lines)
+    collection.upsert([Point(str(uuid.uuid4()), payload | {"record": older})])
+    with closing(open_reader(settings)) as reader:
+        assert [r.hidden for r in reader.files()] == [0]
+    collection.delete(lines)
+    newer = {**payload["record"], "mood": "fine"}
+    collection.upsert([Point(str(uuid.uuid4()), payload | {"record": newer})])
+    with pytest.raises(IndexMismatch, match=r"another version .*mood"):
+        open_reader(settings)
+    with closing(open_writer(settings)) as writer, pytest.raises(IndexMismatch):
+        writer.files()
+
+
+def test_points_of_a_kind_unknown_are_another_version_s(settings: Settings) -> None:
+    fill(settings, texts("a.txt", "one", 2))
+    epoch = state_module.read_state(Collection(settings)).epoch
+    strange = Point(str(uuid.uuid4()), {"kind": "picture", "file": "a.txt", "born": epoch})
+    Collection(settings).upsert([strange])
+    with pytest.raises(IndexMismatch, match="another version"):
+        open_reader(settings)
+    with closing(open_writer(settings)) as writer, pytest.raises(IndexMismatch):
+        writer.files()
+
+
+def test_of_a_killed_rebuild_only_whole_files_are_taken_up(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chunks whose ledger line never arrived are gone when the rebuild goes on."""
+    fill(settings, *OLD)
+    writer = open_writer(settings)
+    writer.reset(RESET)
+    writer.put([texts("a.txt", "new", 2)])
+    monkeypatch.setattr(server_module, "_POINTS_A_CALL", 2)
+    with killed_at(4, done=True), pytest.raises(Killed):
+        writer.put([texts("b.txt", "new", 3)])
+    assert Collection(settings).count(Filter(must=[any_of("content", ["new"])])) > 2
+    die(writer)
+    expire(settings)
+    with closing(open_writer(settings)) as writer:
+        writer.reset(RESET)
+        assert [r.file for r in writer.files()] == ["a.txt"]
+        writer.publish()
+    assert shown(settings) == {"a.txt": ("common a.txt new 0", "common a.txt new 1")}
 
 
 def test_an_index_of_another_format_is_refused(settings: Settings) -> None:

@@ -36,19 +36,29 @@ DOORS = {
     "docx": {"ingest.readers.word"},
     "httpx": {"rag.generators._http"},
     "llama_index": {"ingest.chunker", "rag.llamaindex"},  # its splitter; an adapter for its users
-    "lxml": {"ingest.readers.html"},
+    "lxml": {"ingest.readers.html", "ingest.readers.package"},  # web pages; XML in zip archives
     "markdown_it": {"ingest.readers.markdown"},
+    "olefile": {"ingest.readers.outlook"},
     "ollama": {"rag.generators.ollama"},
     "onnxruntime": {"rag.runtime"},
     "openvino": {"rag.runtime"},
     "platformdirs": {"rag.prepared_model"},
     "portalocker": {"rag.store.generations"},
     "psutil": {"rag.hardware"},
-    "pypdf": {"ingest.readers.pdf"},
-    "pypdfium2": {"ingest.readers.pdf"},
+    "pypdf": {"ingest.readers.pdf_pypdf"},
+    "pypdfium2": {  # its text, its drawing, what lies on a page
+        "ingest.readers.pdf_calls",
+        "ingest.readers.pdf_image",
+        "ingest.readers.pdf_pdfium",
+    },
+    "python_calamine": {"ingest.readers.spreadsheet"},
     "qdrant_client": {"rag.store.server_connection", "rag.store.server_points"},
-    "qdrant_edge": {"rag.store.embedded", "rag.store.shard", "rag.words"},
-    "rich": {"ingest.cli"},
+    "qdrant_edge": {
+        "rag.store.embedded",
+        "rag.store.embedded_reader",
+        "rag.store.shard",
+        "rag.words",
+    },
     "sentence_transformers": {"rag.sentence_models"},
     "sentencex": {"ingest.chunker", "rag.sentences"},
     "tokenizers": {"rag.embedder", "rag.prepared_model"},
@@ -57,7 +67,7 @@ DOORS = {
 }
 VOCABULARY = {
     "click": {m for m in MODULES if "cli" in m.rpartition(".")[2]} | {"rag.options"},
-    "numpy": {m for m in MODULES if m.startswith(("rag.", "ingest.sync"))},
+    "numpy": {m for m in MODULES if m.startswith(("rag.", "ingest.spool"))},
 }
 HEAVY = {"torch", "llama_index", "sentence_transformers", "qdrant_client", "openvino"}
 

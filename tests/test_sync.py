@@ -25,11 +25,12 @@ from hypothesis import strategies as st
 import rag.embedder
 from ingest import ingest_folder
 from ingest import plan as plan_module
-from ingest import sync as sync_module
 from ingest.discover import Found
 from ingest.plan import make_plan
+from ingest.pool import Pool
 from ingest.readers import Unreadable
 from ingest.report import IngestReport
+from ingest.sandbox import Request
 from rag.embedder import Embedder
 from rag.errors import ConfirmationNeeded, IndexMismatch, IndexMissing, UsageError
 from rag.records import FileRecord
@@ -234,16 +235,18 @@ def test_a_file_that_changes_while_it_is_read_is_read_again_by_the_next_run(
 ) -> None:
     """What was read and what was hashed may differ; nothing stale survives the next run."""
     place.put(a__txt=PEARS)
-    original = sync_module.read
+    original = Pool.read_all
 
-    def read_another_version(path: Path, *, title: str):
-        path.write_text(PLUMS)
-        document = original(path, title=title)
-        path.write_text(PEARS)
-        return document
+    def read_another_version(pool: Pool, requests: list[Request], idle: object):
+        for request in requests:
+            request.path.write_text(PLUMS)
+        for request, parts in zip(requests, original(pool, requests, idle), strict=True):
+            taken = list(parts)
+            request.path.write_text(PEARS)
+            yield iter(taken)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sync_module, "read", read_another_version)
+        patch.setattr(Pool, "read_all", read_another_version)
         place.sync()
     assert place.texts() == {"a.txt": PLUMS}
     place.sync()
@@ -262,17 +265,27 @@ def put_broken(place: Place) -> None:
     locked.write(place.docs / "locked.pdf")
 
 
+def failing(status: str, detail: str):
+    """A pool in which every file fails."""
+
+    def fails(parts: object):
+        raise Unreadable(status, detail)
+        yield parts
+
+    return lambda _pool, requests, _idle: (fails(request) for request in requests)
+
+
 def test_failed_files_are_listed_by_every_run_and_read_again_when_asked(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each failed file has one line with status and reason, and makes the exit code 3."""
     read: list[str] = []
 
-    def noted(path: Path, *, title: str, do=sync_module.read):
-        read.append(path.name)
-        return do(path, title=title)
+    def noted(pool: Pool, requests: list[Request], idle: object, do=Pool.read_all):
+        read.extend(request.path.name for request in requests)
+        return do(pool, requests, idle)
 
-    monkeypatch.setattr(sync_module, "read", noted)
+    monkeypatch.setattr(Pool, "read_all", noted)
     put_broken(place)
     first = place.sync()
     assert counted(first) == {"found": 4, "new": 1, "failed": 3}
@@ -328,14 +341,11 @@ def test_a_failed_update_that_succeeds_when_tried_again_is_known_by_its_own_cont
 ) -> None:
     """After --retry-failed the line carries the new bytes' digest, so a revert is noticed."""
 
-    def fails(path: Path, *, title: str):
-        raise Unreadable("timeout", "took too long")
-
     place.put(a__txt=PEARS)
     place.sync()
     place.put(a__txt=PLUMS)
     with monkeypatch.context() as patch:
-        patch.setattr(sync_module, "read", fails)
+        patch.setattr(Pool, "read_all", failing("timeout", "took too long"))
         assert counted(place.sync()) == {"found": 1, "failed": 1}
     assert counted(place.sync(retry_failed=True)) == {"found": 1, "updated": 1}
     assert place.texts() == {"a.txt": PLUMS}
@@ -366,12 +376,9 @@ def test_bytes_that_nobody_could_read_are_tried_again(
     place.sync()
     place.put(a__txt=PLUMS)
 
-    def refused(path: Path, *, title: str):
-        raise Unreadable("unreadable", "cannot be read: Permission denied")
-
     with monkeypatch.context() as patch:  # root may read everything
         patch.setattr(plan_module, "sha256", lambda _: "")
-        patch.setattr(sync_module, "read", refused)
+        patch.setattr(Pool, "read_all", failing("unreadable", "cannot be read: Permission denied"))
         assert counted(place.sync()) == {"found": 1, "failed": 1}
     assert place.texts() == {"a.txt": PEARS}
     assert counted(place.sync()) == {"found": 1, "updated": 1}
@@ -538,6 +545,22 @@ def test_when_most_files_have_vanished_the_run_asks(place: Place) -> None:
     assert place.texts() == {"c.md": APPLES}
 
 
+def test_a_small_folder_beside_a_large_one_is_not_lost_unasked(place: Place) -> None:
+    """Two of five files are less than half of the index and all of what was on the other disk."""
+    place.put(a__txt=PEARS, b__txt=PLUMS, c__txt=PEARS + "c")
+    other = place.docs.parent / "stick"
+    other.mkdir()
+    (other / "d.txt").write_text(PEARS + "d")
+    (other / "e.txt").write_text(PLUMS + "e")
+    place.sync()
+    ingest_folder(other, index=place.index, add=True)
+    for name in ("d.txt", "e.txt"):
+        (other / name).unlink()
+    with pytest.raises(ConfirmationNeeded, match=f"2 of 2 indexed files.*{other}"):
+        ingest_folder(index=place.index)
+    assert ingest_folder(index=place.index, yes=True).files["removed"] == 2
+
+
 @pytest.mark.parametrize("reindex", [False, True])
 def test_a_folder_that_lost_all_its_files_empties_an_index_only_when_told_so(
     place: Place, reindex: bool
@@ -618,7 +641,9 @@ def test_the_report_is_the_document_of_the_interface(place: Place) -> None:
     """to_dict() has the documented keys, no others, and survives JSON."""
     put_broken(place)
     document = place.sync().to_dict()
-    assert list(document) == ["files", "chunks", "embedded", "seconds", "problems"]
+    assert list(document) == [
+        "files", "chunks", "embedded", "seconds", "problems", "notices",
+    ]  # fmt: skip
     assert list(document["files"]) == COUNTERS
     assert [list(p) for p in document["problems"]] == [["file", "status", "detail", "pages"]] * 3
     assert json.loads(json.dumps(document)) == document
@@ -774,3 +799,56 @@ def test_a_copy_beside_it_does_not_lend_another_file_its_vector(tmp_path: Path) 
             place = chunk_id(record.file, record.content, 0, reader.meta().fingerprint)
             vectors.append(reader.vectors([place])[place])
     assert float(vectors[0] @ vectors[1]) > 0.999
+
+
+def test_a_pipe_in_a_files_place_holds_nobody_up(tmp_path: Path) -> None:
+    """Opening one to read waits for a writer that never comes."""
+    os.mkfifo(tmp_path / "a.txt")
+    assert plan_module.sha256(tmp_path / "a.txt") == ""
+
+
+def test_a_stopped_rebuild_reads_no_file_again_that_it_has(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With scans among them reading is what takes hours."""
+    monkeypatch.setattr("ingest.run._EMBED_TOGETHER", 1)
+    monkeypatch.setattr("ingest.run._CHECKPOINT_SECONDS", 0.0)
+    place.put(a__txt=PEARS, b__txt=PLUMS, c__txt=PEARS + "c", d__txt=PLUMS + "d")
+    place.sync()
+    read: list[str] = []
+
+    def stopped(pool: Pool, requests: list[Request], idle: object, do=Pool.read_all):
+        for request, parts in zip(requests, do(pool, requests, idle), strict=True):
+            if len(read) == 2:
+                raise KeyboardInterrupt
+            read.append(request.path.name)
+            yield parts
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Pool, "read_all", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            place.sync(reindex=True, chunk_tokens=100)
+    assert read == ["a.txt", "b.txt"]
+    assert place.ledger().keys() == {"a.txt", "b.txt", "c.txt", "d.txt"}, "the old one answers"
+
+    def noted(pool: Pool, requests: list[Request], idle: object, do=Pool.read_all):
+        read.extend(request.path.name for request in requests)
+        return do(pool, requests, idle)
+
+    monkeypatch.setattr(Pool, "read_all", noted)
+    report = place.sync(reindex=True, chunk_tokens=100)
+    assert read == ["a.txt", "b.txt", "c.txt", "d.txt"]
+    assert counted(report) == {"found": 4, "new": 2, "unchanged": 2}
+    assert len(place.ledger()) == 4
+    assert counted(place.sync(chunk_tokens=100)) == {"found": 4, "unchanged": 4}
+
+
+def test_a_dry_run_says_that_the_real_one_would_ask(place: Place) -> None:
+    place.put(a__txt=PEARS, b__txt=PLUMS, c__txt=PEARS + "c")
+    place.sync()
+    for name in ("a.txt", "b.txt"):
+        (place.docs / name).unlink()
+    report = place.sync(dry_run=True)
+    assert "2 of 3 indexed files have vanished" in report.notices[0]
+    assert place.sync(dry_run=True, yes=True).notices == []
+    assert report.to_dict()["notices"] == report.notices

@@ -3,48 +3,39 @@
 pdfium reads 240 to 370 pages a second and breaks .4 % of words, pypdf 13 to 15 pages and 2.6 %
 [measured on 5,639 pages of annual reports; bench/readers.py]. But pdfium splits about one page
 in 800 into single glyphs and refuses some files that pypdf mends.
+
+Pages are read in blocks, so that memory follows the page and not the document.
 """
 
 from __future__ import annotations
 
-import logging
-import re
-import warnings
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-from ingest.readers import Unreadable, cause, clean
-from rag.records import Document, Section
+from ingest.readers import Options, Page, Part, Unreadable
+from ingest.readers.pdf_pdfium import PdfiumFile
+from ingest.readers.pdf_pypdf import PypdfFile
+from ingest.readers.pdf_text import Hyphens, PageText, better, glyphs, page_text
+from rag.records import Ending, Opening, Section
 
-#: Only these of pypdf's limits meet ordinary files: two of twenty quarterly reports have arrays
-#: of more than 100,000 elements [measured]. Time and memory are bounded by the process around.
-_PYPDF_LIMITS: dict[str, Any] = {
-    "array_maximum_element_count": 1_000_000,
-    "dictionary_maximum_element_count": 1_000_000,
-}
-#: Lines and boxes alone are rulings or a frame; letters drawn as outlines take far more. The two
-#: blank pages of twenty quarterly reports hold one shape each [measured].
-_BLANK_SHAPES = 50
-_WHY = "scanned, drawn or damaged"
-#: pdfium's sign for a hyphen at the end of a line; the line break after it is gone.
-_BROKEN_WORD = re.compile("([^\\W\\d_]+)\ufffe([^\\W\\d_]+)")
+#: Pages held at a time. The words of a block decide about its broken words, with those before it;
+#: most reports of a quarter are one block. Set by hand.
+_BLOCK = 64
+#: No page takes fewer bytes of a file, also when it is packed with thousands like it. A file of
+#: 1 kB that claims 900,000 pages took 26 s to disprove [measured].
+_PAGE_BYTES = 4
+#: A page more of whose lines than this have at most two characters is read again.
+_SPLIT = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """``lost``: the page shows something, but no text came out of it, or it failed."""
+def stream(path: Path, *, title: str, options: Options) -> Iterator[Part]:
+    """One section for each page with text. Lost pages are those that show something and gave no
+    text; a page on which nothing is drawn is not lost.
 
-    text: str
-    lost: bool
-
-
-def read(path: Path, *, title: str) -> Document:
-    """One section for each page with text. ``lost_pages`` are those that show something and gave
-    no text; a page on which nothing is drawn is not lost.
+    Pages up to ``options.after`` are read, since words, hidden text and losses of the whole file
+    count, but not given again; those of ``options.skip`` are never touched. ``options.texts``
+    stands in for pages without text.
 
     Raises Unreadable: ``password``, ``no_text`` (with the pages), ``unreadable``.
     """
@@ -52,198 +43,107 @@ def read(path: Path, *, title: str) -> Document:
         # The specification's readers accept the mark anywhere in the first kilobyte.
         if b"%PDF-" not in file.read(1024):
             raise Unreadable("unreadable", "not a PDF: the mark %PDF- is missing")
-    with _quiet():
-        pages = _by_pdfium(path)
-        reader = "pdf"
-        if pages is None:
-            pages, reader = _by_pypdf(path), "pdf (pypdf)"
-    sections = tuple(
-        Section(page.text, page=number) for number, page in enumerate(pages, 1) if page.text
-    )
-    lost = tuple(number for number, page in enumerate(pages, 1) if page.lost)
-    if not pages:
-        raise Unreadable("unreadable", "a PDF without pages")
-    if not sections:
-        every = tuple(range(1, len(pages) + 1))
-        raise Unreadable("no_text", f"no text on any of {len(pages)} pages: {_WHY}", every)
-    detail = f"no text on {len(lost)} of {len(pages)} pages: {_WHY}" if lost else ""
-    return Document(title, sections, reader, len(pages), lost, detail)
+    most = max(1, path.stat().st_size // _PAGE_BYTES)
+    hide = not options.hidden_text
+    with closing(PypdfFile(path, options.passwords, hide=hide)) as second:
+        first = PdfiumFile.opened(path, options.passwords, hide=hide)
+        if first is None:
+            yield from _Reading(second, None, options).parts(title, "pdf (pypdf)", most)
+            return
+        with closing(first):
+            if _misses_pages(first, second):
+                yield from _Reading(second, None, options).parts(title, "pdf (pypdf)", most)
+            else:
+                yield from _Reading(first, second, options).parts(title, "pdf", most)
 
 
-# ------------------------------------------------------------------ pdfium
-
-
-def _by_pdfium(path: Path) -> list[_Page] | None:
-    """All pages, or None when pdfium cannot open the file."""
-    import pypdfium2
-
+def _misses_pages(first: PdfiumFile, second: PypdfFile) -> bool:
+    """Whether the file has more pages than its page tree claims, which pdfium believes. Which
+    pages pdfium leaves out is not to be known, so pypdf then reads all of them."""
+    if not first.misses_pages:
+        return False
     try:
-        document = pypdfium2.PdfDocument(path)
-    except pypdfium2.PdfiumError:
-        return None
-    with closing(document):
-        pages = [_pdfium_page(document, index) for index in range(len(document))]
-    weak = [n for n, page in enumerate(pages) if page.lost or _glyphs(page.text) > 0.5]
-    return _reread(path, _healed(pages), weak)
-
-
-def _pdfium_page(document: Any, index: int) -> _Page:
-    try:
-        with closing(document[index]) as page, closing(page.get_textpage()) as layer:
-            text = _page_text(layer.get_text_range(), keep="\ufffe")
-            if _annotated(page):
-                text = _filled_in(document, index, text)
-            return _Page(text, lost=not text and _drawn(page))
-    except Exception:  # noqa: BLE001 - a page that fails is named as lost, whatever the reason
-        return _Page("", lost=True)
-
-
-def _annotated(page: Any) -> bool:
-    """True when the page has form fields, typed-in notes or stamps: text outside its content."""
-    from pypdfium2 import raw
-
-    kinds = {raw.FPDF_ANNOT_WIDGET, raw.FPDF_ANNOT_FREETEXT, raw.FPDF_ANNOT_STAMP}
-    for number in range(raw.FPDFPage_GetAnnotCount(page)):
-        annotation = raw.FPDFPage_GetAnnot(page, number)
-        if annotation:
-            kind = raw.FPDFAnnot_GetSubtype(annotation)
-            raw.FPDFPage_CloseAnnot(annotation)
-            if kind in kinds:
-                return True
+        if len(second) > len(first):
+            return True
+    except Unreadable:  # the first engine has opened the file; the second need not
+        return False
+    second.close()  # it holds all pages of the file by now
     return False
 
 
-def _filled_in(document: Any, index: int, text: str) -> str:
-    """The page's text with its form fields and notes merged in (in memory, never on disk).
+class _Reading:
+    """A file on its way through ``first``; ``second`` rereads the pages that come out badly."""
 
-    Merging two fonts of one name garbles a page now and then (1 in 60 pages with forms of the
-    hostile set); a text that misses words it had before is not taken.
-    """
-    from pypdfium2 import raw
+    def __init__(
+        self, first: PdfiumFile | PypdfFile, second: PypdfFile | None, options: Options
+    ) -> None:
+        self._first, self._second, self._options = first, second, options
+        self._skip, self._ocr = frozenset(options.skip), dict(options.texts)
+        self._lost: list[int] = []
+        self._hidden = self._given = 0
 
-    with closing(document[index]) as page:
-        raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)
-    with closing(document[index]) as page, closing(page.get_textpage()) as layer:
-        merged = _page_text(layer.get_text_range(), keep="\ufffe")
-    return text if Counter(text.split()) - Counter(merged.split()) else merged
+    def parts(self, title: str, reader: str, most: int) -> Iterator[Part]:
+        count = min(len(self._first), most)
+        if not count:
+            raise Unreadable("unreadable", "a PDF without pages")
+        yield Opening(title, reader + " + OCR" if self._ocr else reader, count)
+        hyphens = Hyphens()
+        for start in range(1, count + 1, _BLOCK):
+            numbers = range(start, min(start + _BLOCK, count + 1))
+            pages = yield from self._block(numbers)
+            for number, page in zip(numbers, hyphens.healed(pages), strict=True):
+                yield from self._account(number, page)
+        yield self._ending(count)
 
-
-def _drawn(page: Any) -> bool:
-    """True when the page shows more than a few lines or boxes."""
-    from pypdfium2.raw import FPDF_PAGEOBJ_FORM, FPDF_PAGEOBJ_PATH
-
-    shapes = 0
-    for thing in page.get_objects():
-        if thing.type == FPDF_PAGEOBJ_PATH:
-            shapes += 1
-        elif thing.type != FPDF_PAGEOBJ_FORM:  # what a form holds follows on its own
-            return True
-        if shapes > _BLANK_SHAPES:
-            return True
-    return False
-
-
-def _glyphs(text: str) -> float:
-    """The share of lines of at most two characters: high where words fell into glyphs."""
-    lines = [line.strip() for line in text.split("\n")]
-    short = [line for line in lines if len(line) <= 2]
-    return len(short) / len(lines) if len(lines) >= 20 else 0.0
-
-
-def _healed(pages: list[_Page]) -> list[_Page]:
-    """Words broken at a line end joined again: with a hyphen or without, as the file does it.
-
-    pdfium gives the same sign for «for-ward» and «forward-looking». The file's own other words
-    decide; without any, its majority; without that, the hyphen, which loses nothing. On 20
-    quarterly and 20 annual reports the words known either way were 273 : 3 for the hyphen, on
-    typeset papers 4 : 19 against it.
-    """
-    texts = [page.text.lower() for page in pages]
-    broken = [match for text in texts for match in _BROKEN_WORD.findall(text)]
-    if not any("\ufffe" in text for text in texts):
+    def _block(self, numbers: range) -> Generator[Part, None, list[PageText]]:
+        """The pages of these numbers, with a sign before each one that is read."""
+        pages = []
+        for number in numbers:
+            page = PageText("", lost=True)
+            if number not in self._skip:
+                yield Page(number)
+                page = self._first.page(number)
+                if self._second is not None and self._is_weak(number, page):
+                    yield Page(number)
+                    page = self._reread(number, page, self._second)
+            pages.append(page)
         return pages
-    words = Counter(w for text in texts for w in re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text))
-    surplus = {(a, b): words[a + b] - words[f"{a}-{b}"] for a, b in set(broken)}
-    trend = sum((surplus[pair] > 0) - (surplus[pair] < 0) for pair in broken)
 
-    def mend(match: re.Match[str]) -> str:
-        joined = (surplus.get((match[1].lower(), match[2].lower())) or trend) > 0
-        return match[1] + ("" if joined else "-") + match[2]
+    def _is_weak(self, number: int, page: PageText) -> bool:
+        """Whether the second engine may do better. It tells less well what is hidden, so not where
+        there is some; and a page that was given to OCR has had its second reading."""
+        if page.hidden or number in self._ocr:
+            return False
+        return page.lost or glyphs(page.text) > _SPLIT
 
-    return [
-        replace(page, text=_BROKEN_WORD.sub(mend, page.text).replace("\ufffe", "-"))
-        for page in pages
-    ]
+    def _reread(self, number: int, page: PageText, second: PypdfFile) -> PageText:
+        try:
+            again = second.page(number)
+        except Unreadable:  # the first engine has opened the file; the second need not
+            return page
+        return again if better(again.text, page.text) else page
 
+    def _account(self, number: int, page: PageText) -> Iterator[Section]:
+        self._hidden += page.hidden
+        text = page.text or page_text(self._ocr.get(number, ""))
+        if text:
+            self._given += 1
+            if number > self._options.after:
+                yield Section(text, page=number)
+        elif page.lost:
+            self._lost.append(number)
 
-# ------------------------------------------------------------------ pypdf
+    def _ending(self, count: int) -> Ending:
+        lost = tuple(self._lost)
+        if not self._given:
+            every = tuple(range(1, count + 1))
+            raise Unreadable("no_text", f"no text on any of {count} pages: {self._why()}", every)
+        detail = f"no text on {len(lost)} of {count} pages: {self._why()}" if lost else ""
+        return Ending(lost, detail, self._hidden)
 
-
-def _reread(path: Path, pages: list[_Page], weak: list[int]) -> list[_Page]:
-    """The same pages with pypdf's text where it is better than pdfium's."""
-    if not weak:
-        return pages
-    try:
-        again = dict(zip(weak, _by_pypdf(path, weak), strict=True))
-    except Unreadable:
-        return pages
-    return [
-        again[n] if n in again and _better(again[n].text, page.text) else page
-        for n, page in enumerate(pages)
-    ]
-
-
-def _better(new: str, old: str) -> bool:
-    return bool(new) and (not old or _glyphs(new) < _glyphs(old))
-
-
-def _by_pypdf(path: Path, only: Iterable[int] | None = None) -> list[_Page]:
-    """All pages, or those of the given indices. Raises Unreadable."""
-    import pypdf
-
-    try:
-        with pypdf.apply_configuration(**_PYPDF_LIMITS):
-            reader = pypdf.PdfReader(path)
-            with closing(reader):
-                # Half of ordinary business PDFs are encrypted with a blank password.
-                if reader.is_encrypted and not reader.decrypt(""):
-                    raise Unreadable("password", "opens only with a password")
-                numbers = range(len(reader.pages)) if only is None else only
-                return [_pypdf_page(reader, number) for number in numbers]
-    except Unreadable:
-        raise
-    except Exception as error:  # it leaks TypeError, AssertionError, RecursionError …
-        raise Unreadable("unreadable", f"damaged PDF: {cause(error)}") from error
-
-
-def _pypdf_page(reader: Any, index: int) -> _Page:
-    try:
-        page = reader.pages[index]
-        text = _page_text(page.extract_text())
-        return _Page(text, lost=not text and page.get_contents() is not None)
-    except Exception:  # noqa: BLE001 - a page that fails is named as lost, whatever the reason
-        return _Page("", lost=True)
-
-
-# ------------------------------------------------------------------ both
-
-
-def _page_text(raw: str, keep: str = "") -> str:
-    """Cleaned text that ends in a newline, or nothing. ``keep`` is a sign still needed."""
-    text = keep.join(clean(part) for part in raw.split(keep)) if keep else clean(raw)
-    text = "\n".join(line.rstrip() for line in text.strip().split("\n"))
-    return text + "\n" if text else ""
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """pypdf logs and warns about what it mends, in words from the file: not for a terminal."""
-    log = logging.getLogger("pypdf")
-    level = log.level
-    log.setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)
+    def _why(self) -> str:
+        why = "scanned, drawn or damaged"
+        if self._hidden:
+            why += f"; {self._hidden} words that nobody can see"
+            why += "" if self._options.hidden_text else " are kept out"
+        return why

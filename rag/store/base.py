@@ -21,9 +21,12 @@ from rag.words import SparseVector
 
 FORMAT = 1  # raise it when the stored form changes; an index of another format is exit 12
 
-_CHUNK_IDS = uuid.UUID("6f2b7b1e-8d0f-4a55-9a0c-2f6f3f1d6a11")
+CHUNK_IDS = uuid.UUID("6f2b7b1e-8d0f-4a55-9a0c-2f6f3f1d6a11")
 
 Vector = NDArray[np.float32]
+
+#: A stored chunk that is to be used again: its text and its vector.
+Lent = tuple[str, Vector]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Fingerprint:
 
     def digest(self) -> str:
         """Short name of the whole; part of every chunk id."""
-        return uuid.uuid5(_CHUNK_IDS, repr(sorted(asdict(self).items()))).hex[:16]
+        return uuid.uuid5(CHUNK_IDS, repr(sorted(asdict(self).items()))).hex[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +61,16 @@ class IndexMeta:
         try:
             fingerprint = Fingerprint(**data["fingerprint"])
         except (KeyError, TypeError) as error:
-            raise IndexMismatch(
-                "this index was written by another version of Affidavit",
-                "rebuild: rag ingest FOLDER --reindex",
-            ) from error
+            raise other_version("this index", f"its meta is unknown: {error}") from error
         return IndexMeta(fingerprint=fingerprint, roots=tuple(data["roots"]))
+
+
+def other_version(index: str, what: str) -> IndexMismatch:
+    """The error for something stored that this version does not know."""
+    return IndexMismatch(
+        f"{index} was written by another version of Affidavit ({what})",
+        "rebuild: rag ingest FOLDER --reindex",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +165,11 @@ class Writer(Protocol):
         ...
 
     def reset(self, meta: IndexMeta) -> None:
-        """Begin again with an empty index of this meta."""
+        """Begin a rebuild, or take up the unfinished one of this meta where it was left.
+
+        Readers keep the old index until `publish`. An unfinished rebuild of another meta is thrown
+        away, and so is one that is damaged.
+        """
         ...
 
     def files(self) -> list[FileRecord]: ...
@@ -172,12 +184,21 @@ class Writer(Protocol):
 
     def remove(self, files: Sequence[str]) -> None: ...
 
-    def vectors_of(self, content: str) -> dict[str, Vector]:
-        """Text of each stored chunk of that content → its vector: equal text is embedded once."""
+    def lend(self, file: str, content: str, ordinals: Sequence[int]) -> dict[int, Lent]:
+        """Text and vector of these chunks of the stored version ``content`` of ``file``, by their
+        ordinals; those that are not stored are left out. Equal text is embedded once by it."""
         ...
 
     def publish(self) -> None:
-        """Make everything since the last publish visible at once."""
+        """Make everything since the last publish visible at once; this ends a rebuild."""
+        ...
+
+    def checkpoint(self) -> None:
+        """What a long run calls about every minute, so that a kill costs no more than that.
+
+        Outside a rebuild it is `publish`. A rebuild stays hidden and is made durable: the next
+        `reset` of equal meta takes it up. The first change without a `reset` throws it away.
+        """
         ...
 
     def close(self) -> None:
@@ -187,79 +208,25 @@ class Writer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileWrite:
-    """A file as it is to stand in the index. ``vectors`` has shape (len(chunks), dimension)."""
+    """A file as it is to stand in the index. ``vectors`` has shape (len(chunks), dimension).
+
+    Both may lie on disk and be larger than memory (a sequence that reads what is asked for, a
+    memory-mapped array): they are only ever read in slices.
+    """
 
     record: FileRecord
-    chunks: tuple[Chunk, ...] = ()
+    chunks: Sequence[Chunk] = ()
     vectors: Vector | None = None
 
 
 def chunk_id(file: str, content: str, ordinal: int, fingerprint: Fingerprint) -> str:
     """The same file, content, place and settings always give the same id."""
-    return str(uuid.uuid5(_CHUNK_IDS, f"{file}\0{content}\0{ordinal}\0{fingerprint.digest()}"))
-
-
-def card_id(file: str) -> str:
-    return str(uuid.uuid5(_CHUNK_IDS, f"card\0{file}"))
-
-
-#: Characters of a document's opening that its card holds beside the file name.
-CARD_CHARACTERS = 2000
-
-
-def card_text(write: FileWrite) -> str:
-    """What a document is found by as a whole: its name, its title and its first page."""
-    opening = "".join(c.text for c in write.chunks[:12])[:CARD_CHARACTERS]
-    stem = write.record.file.rsplit(".", 1)[0].replace("/", " ")
-    return f"{stem} {write.record.title}\n{opening}"
+    return str(uuid.uuid5(CHUNK_IDS, f"{file}\0{content}\0{ordinal}\0{fingerprint.digest()}"))
 
 
 def embedded_text(chunk: Chunk) -> str:
     """What the model and the word index read: the short prefix, then the text."""
     return f"{chunk.prefix}{chunk.text}"
-
-
-def sane_vectors(write: FileWrite, dimension: int) -> None:
-    """Refuse what would poison every search: NaN, Inf, zero length, wrong shape."""
-    if not write.chunks:
-        return
-    vectors = write.vectors
-    if vectors is None or vectors.shape != (len(write.chunks), dimension):
-        shape = None if vectors is None else vectors.shape
-        raise ValueError(f"{write.record.file}: vectors of shape {shape}, not {dimension} wide")
-    lengths = np.linalg.norm(vectors, axis=1)
-    if not np.isfinite(lengths).all() or (lengths < 1e-6).any():
-        raise ValueError(f"{write.record.file}: a vector is zero or not finite")
-
-
-def chunk_payload(write: FileWrite, chunk: Chunk) -> dict[str, Any]:
-    return {
-        "kind": "chunk",
-        "file": write.record.file,
-        "content": write.record.content,
-        "ordinal": chunk.ordinal,
-        "section": chunk.section,
-        "start": chunk.start,
-        "page": chunk.page,
-        "heading": chunk.heading,
-        "title": write.record.title,
-        "text": chunk.text,
-    }
-
-
-def stored_chunk(point_id: object, payload: dict[str, Any]) -> StoredChunk:
-    return StoredChunk(
-        chunk_id=str(point_id),
-        file=payload["file"],
-        content=payload["content"],
-        ordinal=payload["ordinal"],
-        section=payload["section"],
-        start=payload["start"],
-        page=payload["page"],
-        heading=payload["heading"],
-        title=payload["title"],
-        text=payload["text"],
-    )
 
 
 def settled(search: Callable[[int], list[Candidate]], limit: int) -> list[Candidate]:

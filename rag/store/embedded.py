@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
@@ -11,171 +11,92 @@ from typing import IO, Any
 import numpy as np
 import qdrant_edge as edge
 
-from rag.errors import IndexDamaged, IndexMissing
+from rag.errors import DiskFull, IndexDamaged, IndexMismatch, IndexMissing
+from rag.failpoints import failpoint
 from rag.records import FileRecord
-from rag.store.base import (
-    Candidate,
-    FileWrite,
-    IndexCounts,
-    IndexMeta,
-    StoredChunk,
-    Vector,
-    card_id,
-    card_text,
-    chunk_id,
-    chunk_payload,
-    counts_of,
-    embedded_text,
-    sane_vectors,
-    settled,
-    stored_chunk,
-)
-from rag.store.generations import Generations, sizes
-from rag.store.ledger import REBUILD, Ledger
+from rag.store.base import FileWrite, Fingerprint, IndexMeta, Lent, chunk_id, counts_of
+from rag.store.compaction import compact, is_due
+from rag.store.embedded_reader import EmbeddedReader, meta_of, reading
+from rag.store.folders import apparent, fill_holes, punch_holes, sizes
+from rag.store.generations import Generations
+from rag.store.ledger import Ledger
+from rag.store.points import POINTS_A_CALL, batches, sane_vectors
+from rag.store.room import MARGIN, disk_full_told, free_bytes, must_have_room
 from rag.store.shard import (
     check_counts,
     check_sizes,
     create_shard,
     engine_errors,
+    leave_open,
     match_any,
     open_shard,
-    sparse_vector,
-    writable,
+    points_of,
 )
-from rag.words import SparseVector, document_words
 
-_POINTS_A_CALL = 1000
-
-
-class EmbeddedReader:
-    """One published generation. Any number of readers may be open, in any number of processes."""
-
-    def __init__(self, index: Path) -> None:
-        self._index = index
-        with contextlib.ExitStack() as held:
-            folder, lease = Generations(index).lease()
-            held.enter_context(lease)
-            self._ledger = held.enter_context(closing(Ledger(folder / "ledger.db")))
-            self._meta = _meta(self._ledger, index)
-            self._files = self._ledger.files()
-            self._counts = counts_of(self._files)
-            check_sizes(self._ledger, index)
-            shard = held.enter_context(writable(folder / "shard"))
-            self._shard = held.enter_context(closing(open_shard(shard, index)))
-            check_counts(self._shard, self._counts, index)
-            self._held = held.pop_all()
-
-    def meta(self) -> IndexMeta:
-        return self._meta
-
-    def counts(self) -> IndexCounts:
-        return self._counts
-
-    def files(self) -> list[FileRecord]:
-        return list(self._files)
-
-    def by_vector(
-        self, vector: Vector, *, limit: int, files: Sequence[str] | None
-    ) -> list[Candidate]:
-        return self._nearest(edge.Query.Nearest(vector.tolist(), using="dense"), limit, files)
-
-    def by_words(
-        self, words: SparseVector, *, limit: int, files: Sequence[str] | None
-    ) -> list[Candidate]:
-        if not words.indices:
-            return []
-        return self._nearest(edge.Query.Nearest(sparse_vector(words), using="words"), limit, files)
-
-    def by_card(
-        self, words: SparseVector, *, limit: int, files: Sequence[str] | None
-    ) -> list[Candidate]:
-        if not words.indices:
-            return []
-        return self._nearest(edge.Query.Nearest(sparse_vector(words), using="card"), limit, files)
-
-    def _nearest(self, query: Any, limit: int, files: Sequence[str] | None) -> list[Candidate]:
-        only = None if files is None else edge.Filter(must=[match_any("file", files)])
-
-        def search(n: int) -> list[Candidate]:
-            # the whole payload: picking one field of it takes the engine twice as long
-            with engine_errors(self._index):
-                points = self._shard.query(
-                    edge.QueryRequest(limit=n, query=query, filter=only, with_payload=True)
-                )
-            return [Candidate(str(p.id), p.payload["file"], p.score) for p in points]
-
-        return settled(search, limit)
-
-    def vectors(self, chunk_ids: Sequence[str]) -> dict[str, Vector]:
-        with engine_errors(self._index):
-            records = self._shard.retrieve(
-                list(chunk_ids), with_payload=False, with_vector=["dense"]
-            )
-        return {str(r.id): np.asarray(r.vector["dense"], dtype=np.float32) for r in records}
-
-    def chunks(self, chunk_ids: Sequence[str]) -> list[StoredChunk]:
-        with engine_errors(self._index):
-            records = self._shard.retrieve(list(chunk_ids), with_payload=True, with_vector=False)
-        found = {str(r.id): stored_chunk(r.id, r.payload) for r in records}
-        return [found[i] for i in chunk_ids if i in found]
-
-    def close(self) -> None:
-        self._held.close()
+__all__ = ["EmbeddedReader", "EmbeddedWriter"]
 
 
 class EmbeddedWriter:
-    """The one ingest of an index, working in a private copy of the newest generation."""
+    """The one ingest of an index, working in a private copy of the newest generation.
+
+    Every change raises DiskFull when the disk is too full to be sure of it; nothing is lost by
+    it but what was not published or put aside.
+    """
 
     def __init__(self, index: Path) -> None:
         self._index = index
         self._generations = Generations(index)
         self._lock: IO[bytes] = self._generations.lock_for_writing()
-        self._ledger: Ledger | None = None
+        self._ledger: Ledger | None = None  # with the shard, while a private copy is open
         self._shard: Any = None
+        self._rebuilding = False  # the private copy is of a rebuild, not of what is published
         with contextlib.suppress(IndexDamaged):  # which `meta` tells
             self._generations.sweep()
 
     def meta(self) -> IndexMeta | None:
-        if self._ledger:
-            return self._ledger.meta()
+        if self._at_work:
+            return self._open_ledger.meta()
         try:
-            with _reading(self._index) as ledger:
-                return _meta(ledger, self._index)
+            with reading(self._index) as ledger:
+                return meta_of(ledger, self._index)
         except IndexMissing:
             return None
 
     def files(self) -> list[FileRecord]:
-        if self._ledger:
-            return self._ledger.files()
+        if self._at_work:
+            return self._open_ledger.files()
         try:
-            with _reading(self._index) as ledger:
+            with reading(self._index) as ledger:
                 return ledger.files()
         except IndexMissing:
             return []
 
     def set_meta(self, meta: IndexMeta) -> None:
-        if self._ledger is None:
-            self._begin(meta)
+        self._begin(meta)
         self._open_ledger.set_meta(meta)
 
     def reset(self, meta: IndexMeta) -> None:
-        """Readers keep the old index until the new one is published."""
         self._forget()
-        self._begin(meta, afresh=True)
-        self._open_ledger.set_meta(meta)
+        self._rebuilding = True
+        if not self._take_up(meta):
+            self._generations.drop_parked()
+            self._open(None, meta)
+            self._open_ledger.set_meta(meta)
 
     def put(self, items: Sequence[FileWrite]) -> None:
         if not items:
             return
-        self._begin()
         fingerprint = self._fingerprint()
         for item in items:
             sane_vectors(item, fingerprint.dimension)
         self._drop([item.record.file for item in items])
-        points = (point for item in items for point in self._points(item))
-        for batch in _batches(points, _POINTS_A_CALL):
+        failpoint("embedded.dropped")
+        points = (point for item in items for point in points_of(item, fingerprint))
+        for batch in batches(points, POINTS_A_CALL):
             self._update(edge.UpdateOperation.upsert_points(batch))
+        failpoint("embedded.upserted")
         self._open_ledger.put(item.record for item in items)
+        failpoint("embedded.noted")
 
     def note(self, records: Sequence[FileRecord]) -> None:
         if records:
@@ -183,60 +104,51 @@ class EmbeddedWriter:
 
     def remove(self, files: Sequence[str]) -> None:
         if files:
-            self._begin()
+            ledger = self._open_ledger
             self._drop(files)
-            self._open_ledger.remove(files)
+            ledger.remove(files)
 
-    def vectors_of(self, content: str) -> dict[str, Vector]:
-        self._begin()
-        found: dict[str, Vector] = {}
-        offset = None
-        while True:
-            records, offset = self._shard.scroll(
-                edge.ScrollRequest(
-                    offset=offset,
-                    limit=_POINTS_A_CALL,
-                    filter=edge.Filter(
-                        must=[match_any("content", [content]), match_any("kind", ["chunk"])]
-                    ),
-                    with_payload=["text"],
-                    with_vector=["dense"],
+    def lend(self, file: str, content: str, ordinals: Sequence[int]) -> dict[int, Lent]:
+        fingerprint = self._fingerprint()
+        found: dict[int, Lent] = {}
+        for asked in batches(ordinals, POINTS_A_CALL):
+            places = {chunk_id(file, content, n, fingerprint): n for n in asked}
+            with engine_errors(self._index):
+                records = self._shard.retrieve(
+                    list(places), with_payload=["text"], with_vector=["dense"]
                 )
-            )
             for r in records:
-                found[r.payload["text"]] = np.asarray(r.vector["dense"], dtype=np.float32)
-            if offset is None:
-                return found
+                vector = np.asarray(r.vector["dense"], dtype=np.float32)
+                found[places[str(r.id)]] = (r.payload["text"], vector)
+        return found
 
     def publish(self) -> None:
-        if self._ledger is None:  # nothing was written: the newest generation stands, if it can
-            with contextlib.suppress(IndexMissing), _reading(self._index) as ledger:
+        if not self._at_work:  # nothing was written: the newest generation stands, if it can
+            with contextlib.suppress(IndexMissing), reading(self._index) as ledger:
                 check_sizes(ledger, self._index)
             return
-        folder = self._generations.work / "shard"
-        with engine_errors(self._index):
-            self._shard.optimize()  # compacts and builds graphs where the thresholds above say so
-            self._shard.flush()
-            self._shard.close()
-        # The engine leaves journals behind, which the next opening works in and removes. Done
-        # here, because of two readers that did it at once the second would see a part.
-        self._shard = open_shard(folder, self._index)
-        check_counts(self._shard, counts_of(self._ledger.files()), self._index)
-        self._shard.close()
-        self._ledger.set_shard_sizes(sizes(folder))
-        self._ledger.close(commit=True)
-        self._shard, self._ledger = None, None
+        self._begin()
+        self._seal(compacted=True)
         self._generations.publish()
+        self._rebuilding = False
+
+    def checkpoint(self) -> None:
+        if not self._rebuilding:
+            self.publish()
+        elif self._ledger:
+            self._seal(compacted=False)
+            self._generations.park()
 
     def close(self) -> None:
         self._forget()
         self._generations.unlock(self._lock)
 
-    def _forget(self) -> None:
-        if self._ledger:
-            self._ledger.close()
-            self._shard.close()
-            self._shard, self._ledger = None, None
+    # ------------------------------------------------------------------ the private copy
+
+    @property
+    def _at_work(self) -> bool:
+        """Whether there is more to this writer than what is published."""
+        return self._rebuilding or self._ledger is not None
 
     @property
     def _open_ledger(self) -> Ledger:
@@ -244,83 +156,107 @@ class EmbeddedWriter:
         assert self._ledger is not None  # noqa: S101 - _begin() opened it
         return self._ledger
 
-    def _begin(self, meta: IndexMeta | None = None, *, afresh: bool = False) -> None:
+    def _begin(self, meta: IndexMeta | None = None) -> None:
+        """Open a private copy of what this writer last published or put aside."""
         if self._ledger is not None:
             return
-        folder = self._generations.begin(afresh=afresh)
-        ledger = Ledger(folder / "ledger.db", write=True)
-        try:
-            known = ledger.meta() or meta
-            if known is None:
-                raise IndexMissing(f"no index at {self._index}", "set_meta() makes one")
-            if (folder / "shard").exists():
+        if self._rebuilding:
+            self._open(self._generations.parked(), meta)
+            return
+        number = self._generations.current()
+        source = self._generations.folder(number) if number else None
+        if source is None and meta is None:
+            raise IndexMissing(f"no index at {self._index}", "set_meta() makes one")
+        self._generations.drop_parked()  # whoever changes the old index has given up the rebuild
+        self._open(source, meta)
+
+    def _open(self, source: Path | None, meta: IndexMeta | None = None) -> None:
+        folder = self._generations.begin(source)
+        with contextlib.ExitStack() as opened:
+            ledger = opened.enter_context(closing(Ledger(folder / "ledger.db", write=True)))
+            self._make_sure()
+            if source:
                 check_sizes(ledger, self._index)
                 self._shard = open_shard(folder / "shard", self._index)
             else:
-                self._shard = create_shard(folder / "shard", known.fingerprint.dimension)
-        except BaseException:
-            ledger.close()
-            raise
-        self._ledger = ledger
+                assert meta is not None  # noqa: S101 - an index begins with its meta
+                self._shard = create_shard(
+                    folder / "shard", meta.fingerprint.dimension, self._index
+                )
+            self._ledger = ledger
+            opened.pop_all()
 
-    def _fingerprint(self) -> Any:
-        meta = self._open_ledger.meta()
-        assert meta is not None  # noqa: S101 - an index begins with its meta
-        return meta.fingerprint
+    def _take_up(self, meta: IndexMeta) -> bool:
+        """Open the parked rebuild, if there is a whole one of this meta."""
+        parked = self._generations.parked()
+        if parked is None:
+            return False
+        try:
+            with closing(Ledger(parked / "ledger.db")) as ledger:
+                if ledger.meta() != meta:
+                    return False
+            self._open(parked)
+            check_counts(self._shard, counts_of(self._open_ledger.files()), self._index)
+        except (IndexDamaged, IndexMismatch):
+            self._forget()
+            self._rebuilding = True
+            return False
+        return True
+
+    def _seal(self, *, compacted: bool) -> None:
+        """Close the private copy, whole, counted and with a list of its files."""
+        ledger, folder = self._open_ledger, self._generations.work / "shard"
+        self._make_sure()
+        with engine_errors(self._index):
+            due = compacted and is_due(self._shard, self._fingerprint().dimension)
+            self._shard.flush()
+            self._shard.close()
+        # a disk too full for new files beside the old ones still takes the index as it is
+        if due and free_bytes(self._index) > 2 * apparent(folder) + MARGIN:
+            compact(folder, self._index, self._lock)
+        # The engine leaves journals behind, which the next opening works in and removes. Done
+        # here, because of two readers that did it at once the second would see a part.
+        self._make_sure()
+        self._shard = open_shard(folder, self._index)
+        check_counts(self._shard, counts_of(ledger.files()), self._index)
+        self._shard.close()
+        punch_holes(folder)
+        failpoint("embedded.flushed")
+        ledger.set_shard_sizes(sizes(folder))
+        ledger.close(commit=True)
+        self._shard, self._ledger = None, None
+        failpoint("embedded.committed")
+
+    def _forget(self) -> None:
+        """Throw away what was neither published nor put aside."""
+        self._rebuilding = False
+        if self._ledger:
+            self._ledger.close()
+            try:
+                self._make_sure()
+            except DiskFull:
+                leave_open(self._shard)
+            else:
+                with contextlib.suppress(DiskFull, IndexDamaged), engine_errors(self._index):
+                    self._shard.close()  # it writes, to files that are about to go
+            self._shard, self._ledger = None, None
+
+    def _make_sure(self) -> None:
+        """Before each step of the engine: what it writes to is there, and some room beside."""
+        with disk_full_told(self._index):
+            fill_holes(self._generations.work)
+        must_have_room(self._index, MARGIN)
+
+    def _update(self, operation: Any) -> None:
+        self._make_sure()
+        with engine_errors(self._index):
+            self._shard.update(operation)
 
     def _drop(self, files: Sequence[str]) -> None:
         gone = edge.Filter(must=[match_any("file", files)])
         self._update(edge.UpdateOperation.delete_points_by_filter(gone))
 
-    def _update(self, operation: Any) -> None:
-        with engine_errors(self._index):
-            self._shard.update(operation)
-
-    def _points(self, item: FileWrite) -> Iterator[edge.Point]:
-        if not item.chunks or item.vectors is None:
-            return
-        fingerprint = self._fingerprint()
-        for chunk, vector in zip(item.chunks, item.vectors, strict=True):
-            yield edge.Point(
-                id=chunk_id(item.record.file, item.record.content, chunk.ordinal, fingerprint),
-                vector={
-                    "dense": vector.tolist(),
-                    "words": sparse_vector(document_words(embedded_text(chunk))),
-                },
-                payload=chunk_payload(item, chunk),
-            )
-        yield edge.Point(
-            id=card_id(item.record.file),
-            vector={"card": sparse_vector(document_words(card_text(item)))},
-            payload={"kind": "card", "file": item.record.file},
-        )
-
-
-def _meta(ledger: Ledger, index: Path) -> IndexMeta:
-    meta = ledger.meta()
-    if meta is None:
-        raise IndexDamaged(f"index {index}: its ledger is empty", REBUILD)
-    return meta
-
-
-@contextlib.contextmanager
-def _reading(index: Path) -> Iterator[Ledger]:
-    """The ledger of the current generation, held while it is read."""
-    folder, lease = Generations(index).lease()
-    with lease:
-        ledger = Ledger(folder / "ledger.db")
-        try:
-            yield ledger
-        finally:
-            ledger.close()
-
-
-def _batches(points: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    batch: list[Any] = []
-    for point in points:
-        batch.append(point)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+    def _fingerprint(self) -> Fingerprint:
+        meta = self._open_ledger.meta()
+        assert meta is not None  # noqa: S101 - an index begins with its meta
+        return meta.fingerprint

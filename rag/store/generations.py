@@ -6,9 +6,11 @@
       generations/
         7/               immutable: ledger.db, shard/, lease
         work/            the private copy an ingest is preparing
+        parked-7-2/      the second checkpoint of a rebuild that is to replace generation 7
 
 A reader holds a shared lock on its generation's ``lease``; a generation goes when it is no longer
-current and nobody holds it. Locks are the kernel's, so a dead owner never blocks.
+current and nobody holds it. Locks are the kernel's, so a dead owner never blocks. A folder is put
+in place by renaming it, so a kill never leaves half of one.
 """
 
 from __future__ import annotations
@@ -17,21 +19,18 @@ import contextlib
 import os
 import shutil
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import portalocker
 
-from rag.errors import DiskFull, IndexDamaged, IndexLocked, IndexMissing, UsageError
+from rag.errors import IndexDamaged, IndexLocked, IndexMissing, UsageError
+from rag.failpoints import failpoint
+from rag.store.folders import apparent, copy_sparse
 from rag.store.ledger import REBUILD
+from rag.store.room import MARGIN, NEW_SHARD, disk_full_told, must_have_room
 
-#: Free space an ingest wants beside its private copy: an engine that meets a full disk in one of
-#: its memory-mapped files dies of SIGBUS. A new shard allocates 156 MB and uses 1 [measured].
-_SPARE_BYTES = 256 * 2**20
-
-#: Folders in which the engine writes a file before it renames it into place, also when it reads.
-_PASSING = ".atomicwrite"
+_PARKED = "parked-"
 
 
 class Generations:
@@ -92,15 +91,17 @@ class Generations:
         self._made = not self.root.exists()
         path = self.root / "writer.lock"
         try:
-            held = self._lock_file(path)
+            with disk_full_told(self.root), contextlib.ExitStack() as stack:
+                held = stack.enter_context(self._lock_file(path))
+                held.truncate(0)
+                held.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
+                held.flush()
+                stack.pop_all()
         except OSError as error:
             raise UsageError(
                 f"index folder {self.root} cannot be written: {error.strerror}",
                 "check its permissions, or give another with --index DIR",
             ) from error
-        held.truncate(0)
-        held.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
-        held.flush()
         return held
 
     def _lock_file(self, path: Path) -> IO[bytes]:
@@ -129,36 +130,75 @@ class Generations:
                 self.root.rmdir()
         held.close()
 
-    def begin(self, *, afresh: bool = False) -> Path:
-        """A private copy of the newest generation; an empty folder for the first or ``afresh``.
+    def begin(self, source: Path | None) -> Path:
+        """A private copy of a generation or of a parked rebuild; without one an empty folder.
 
         Raises DiskFull when there is no room for it.
         """
         self.forget_work()  # what a killed run left
-        number = None if afresh else self.current()
-        copied = sum(sizes(self.folder(number)).values()) if number else 0
-        needed, free = copied + _SPARE_BYTES, shutil.disk_usage(self.root).free
-        if free < needed:
-            raise DiskFull(
-                f"the disk of index {self.root} has {free / 1e6:,.0f} MB free of the "
-                f"{needed / 1e6:,.0f} MB an ingest needs",
-                "free some, or give another with --index DIR",
-            )
-        if number:
-            copy_sparse(self.folder(number), self.work)
-        else:
-            self.work.mkdir(parents=True)
+        with disk_full_told(self.root):
+            must_have_room(self.root, MARGIN + (apparent(source) if source else NEW_SHARD))
+            if source:
+                copy_sparse(source, self.work)
+            else:
+                self.work.mkdir(parents=True)
+        failpoint("embedded.copied")
         return self.work
 
     def publish(self) -> None:
         """Make the closed private copy the current generation, then drop what nobody reads."""
         number = 1 + max(self._numbered(), default=0)
-        if number == 1:
-            self._point_to(0)  # a kill before the next switch leaves no index, not a damaged one
-        (self.work / "lease").touch()
-        os.rename(self.work, self.folder(number))
-        self._point_to(number)
+        with disk_full_told(self.root):
+            if number == 1:
+                self._point_to(0)  # a kill before the next switch leaves no index, no damaged one
+            (self.work / "lease").touch()
+            os.rename(self.work, self.folder(number))
+            failpoint("embedded.renamed")
+            self._point_to(number)
+        failpoint("embedded.switched")
         self.sweep()
+
+    # ------------------------------------------------------------------ an unfinished rebuild
+
+    def park(self) -> None:
+        """Put the closed private copy aside, in the place of what was parked before."""
+        base = self._to_replace()
+        older = self._parkings()
+        count = 1 + max((n for b, n in older if b == base), default=0)
+        with disk_full_told(self.root):
+            os.rename(self.work, self._generations / f"{_PARKED}{base}-{count}")
+        failpoint("embedded.parked")
+        for known in older:
+            self._drop_parking(*known)
+
+    def parked(self) -> Path | None:
+        """The unfinished rebuild of the current generation, if there is one."""
+        base = self._to_replace()
+        count = max((n for b, n in self._parkings() if b == base), default=0)
+        return self._generations / f"{_PARKED}{base}-{count}" if count else None
+
+    def drop_parked(self) -> None:
+        for known in sorted(self._parkings()):
+            self._drop_parking(*known)
+
+    def _drop_parking(self, base: int, count: int) -> None:
+        shutil.rmtree(self._generations / f"{_PARKED}{base}-{count}", ignore_errors=True)
+
+    def _parkings(self) -> list[tuple[int, int]]:
+        """(generation to be replaced, checkpoint) of each parked folder."""
+        found = []
+        for folder in self._generations.glob(f"{_PARKED}*-*"):
+            base, _, count = folder.name.removeprefix(_PARKED).partition("-")
+            found += [(int(base), int(count))] if base.isdigit() and count.isdigit() else []
+        return found
+
+    def _to_replace(self) -> int:
+        try:
+            return self.current() or 0
+        except IndexDamaged:
+            return 0
+
+    # ------------------------------------------------------------------ steps
 
     def _point_to(self, number: int) -> None:
         temporary = self._current.with_suffix(".new")
@@ -169,8 +209,11 @@ class Generations:
         os.replace(temporary, self._current)
 
     def sweep(self) -> None:
-        """Remove generations that are not current and that no reader holds."""
+        """Remove generations that are not current and that no reader holds, and their rebuilds."""
         current = self.current()
+        for known in self._parkings():
+            if known[0] != (current or 0):
+                self._drop_parking(*known)
         for number in self._numbered():
             if number == current:
                 continue
@@ -203,64 +246,3 @@ def _lock(path: Path, kind: portalocker.LockFlags) -> IO[bytes] | None:
             return None
         stack.pop_all()
         return stream
-
-
-# ------------------------------------------------------------------ files of a generation
-
-
-def sizes(folder: Path) -> dict[str, int]:
-    """File → size, for every file the engine keeps in ``folder``.
-
-    Of the engine's own configuration, which each opening reads and writes anew, only that it is
-    there counts: its size is given as 1, empty as 0.
-    """
-    found = {}
-    for path, files in _walk(folder):
-        for name in files:
-            file = path / name
-            size = file.stat().st_size
-            short = min(size, 1) if file.suffix == ".json" else size
-            found[file.relative_to(folder).as_posix()] = short
-    return found
-
-
-def copy_sparse(source: Path, target: Path) -> None:
-    """Copy a folder, leaving out what its files leave out: a small shard of 156 MB is 0.4 MB of
-    data, and an ordinary copy writes every zero [measured]."""
-    for folder, files in _walk(source):
-        into = target / folder.relative_to(source)
-        into.mkdir(parents=True)
-        for name in files:
-            _copy_file(folder / name, into / name)
-
-
-def _copy_file(source: Path, target: Path) -> None:
-    with source.open("rb") as old, target.open("wb") as new:
-        size = os.fstat(old.fileno()).st_size
-        new.truncate(size)
-        for start, end in _stretches(old.fileno(), size):
-            old.seek(start)
-            new.seek(start)
-            while (left := end - old.tell()) > 0 and (block := old.read(min(left, 1 << 20))):
-                new.write(block)
-
-
-def _stretches(file: int, size: int) -> Iterator[tuple[int, int]]:
-    """(start, end) of what is really stored of an open file; all of it where nobody can tell."""
-    if not hasattr(os, "SEEK_DATA"):
-        yield 0, size
-        return
-    end = 0
-    while end < size:
-        try:
-            start = os.lseek(file, end, os.SEEK_DATA)
-        except OSError:  # ENXIO: only a hole is left
-            return
-        end = os.lseek(file, start, os.SEEK_HOLE)
-        yield start, end
-
-
-def _walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
-    for path, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(_PASSING)]
-        yield Path(path), files

@@ -9,15 +9,18 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, fields
+from dataclasses import MISSING, astuple, fields
 from pathlib import Path
 from typing import Any
 
 from rag.errors import DiskFull, IndexDamaged
 from rag.records import FileRecord
-from rag.store.base import IndexMeta
+from rag.store.base import IndexMeta, other_version
 
 _COLUMNS = tuple(f.name for f in fields(FileRecord))
+#: What a line of an older ledger, written before there was such a column, has in it.
+_DEFAULTS = {f.name: f.default for f in fields(FileRecord) if f.default is not MISSING}
+_TABLES = {"meta", "files"}
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS files ({", ".join(_COLUMNS)}, PRIMARY KEY (file)) WITHOUT ROWID;
@@ -41,6 +44,9 @@ class Ledger:
                     self._db.executescript("PRAGMA journal_mode=MEMORY;" + _SCHEMA)
                     self._db.execute("BEGIN")
                 self._db.execute("SELECT COUNT(*) FROM files").fetchone()
+                self._columns = self._known_columns()
+                if write:
+                    self._add_columns()
         except BaseException:
             self._db.close()
             raise
@@ -62,13 +68,16 @@ class Ledger:
 
     def files(self) -> list[FileRecord]:
         with self._told():
-            rows = self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM files ORDER BY file")  # noqa: S608 - our own column names
-            return [_record(row) for row in rows]
+            rows = self._db.execute(f"SELECT {', '.join(self._columns)} FROM files ORDER BY file")  # noqa: S608 - our own column names
+            return [_record(dict(zip(self._columns, row, strict=True))) for row in rows]
 
     def put(self, records: Iterable[FileRecord]) -> None:
         marks = ", ".join("?" * len(_COLUMNS))
         with self._told():
-            self._db.executemany(f"REPLACE INTO files VALUES ({marks})", map(_row, records))  # noqa: S608 - only marks
+            self._db.executemany(
+                f"REPLACE INTO files ({', '.join(_COLUMNS)}) VALUES ({marks})",  # noqa: S608 - our own column names
+                map(_row, records),
+            )
 
     def remove(self, files: Iterable[str]) -> None:
         with self._told():
@@ -79,6 +88,28 @@ class Ledger:
             with self._told():
                 self._db.execute("COMMIT")
         self._db.close()
+
+    def _known_columns(self) -> tuple[str, ...]:
+        """The columns there are. Raises IndexMismatch where this version cannot know what they
+        or other tables mean, or misses one that it needs."""
+        tables = {name for (name,) in self._db.execute("SELECT name FROM pragma_table_list")}
+        columns = [
+            name for (name,) in self._db.execute("SELECT name FROM pragma_table_info('files')")
+        ]
+        tables = {name for name in tables if not name.startswith("sqlite_")}
+        missing = set(_COLUMNS) - set(columns) - set(_DEFAULTS)
+        strange = (tables - _TABLES) | (set(columns) - set(_COLUMNS)) | missing
+        if strange:
+            raise other_version(f"index ledger {self.path}", ", ".join(sorted(strange)))
+        return tuple(columns)
+
+    def _add_columns(self) -> None:
+        """Bring a ledger of an older version up to this one."""
+        for name in _COLUMNS:
+            if name not in self._columns:
+                default = self._db.execute("SELECT quote(?)", [_stored(_DEFAULTS[name])]).fetchone()
+                self._db.execute(f"ALTER TABLE files ADD COLUMN {name} DEFAULT {default[0]}")
+        self._columns = _COLUMNS
 
     def _value(self, key: str) -> Any:
         with self._told():
@@ -101,10 +132,14 @@ class Ledger:
 
 
 def _row(record: FileRecord) -> list[object]:
-    return [json.dumps(v) if isinstance(v, tuple) else v for v in astuple(record)]
+    return [_stored(value) for value in astuple(record)]
 
 
-def _record(row: tuple[object, ...]) -> FileRecord:
-    values = dict(zip(_COLUMNS, row, strict=True))
-    values["lost_pages"] = tuple(json.loads(str(values["lost_pages"])))
-    return FileRecord(**values)  # type: ignore[arg-type] # columns come from the record itself
+def _stored(value: object) -> object:
+    return json.dumps(value) if isinstance(value, tuple) else value
+
+
+def _record(values: dict[str, Any]) -> FileRecord:
+    if "lost_pages" in values:
+        values["lost_pages"] = tuple(json.loads(str(values["lost_pages"])))
+    return FileRecord(**values)

@@ -6,41 +6,39 @@ All that is needed to ask and to sync is on the server; nothing is left behind o
 from __future__ import annotations
 
 import contextlib
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TypeVar
 
+from rag.failpoints import failpoint
 from rag.records import FileRecord
 from rag.settings import Settings
 from rag.store.base import (
     FileWrite,
     Fingerprint,
     IndexMeta,
-    Vector,
-    sane_vectors,
+    Lent,
+    chunk_id,
 )
+from rag.store.points import batches, sane_vectors
+from rag.store.server_lease import Lease, locked
 from rag.store.server_points import Collection, Filter, Point, dense_name
 from rag.store.server_reader import ServerReader
-from rag.store.server_records import check_counts, lines_of, missing, points_of, records_where
-from rag.store.server_state import (
-    Lease,
-    arriving,
-    departed,
-    departing,
-    locked,
-    read_state,
-    unsettled,
-    visible,
+from rag.store.server_records import (
+    check_counts,
+    check_kinds,
+    lines_of,
+    missing,
+    points_of,
+    records_where,
 )
+from rag.store.server_state import arriving, read_state, visible
+from rag.store.server_steps import settle, take_up, turn
 
 __all__ = ["ServerReader", "ServerWriter", "drop_collection"]
 
 #: Points of one request: 256 of 1,024 dimensions are some 6 MB, and a server takes 32 at most.
 _POINTS_A_CALL = 256
 _FILES_A_CALL = 1000
-
-T = TypeVar("T")
 
 #: Points to store, made for the epoch they are to be shown from.
 Incoming = Callable[[int], Iterable[Point]]
@@ -103,48 +101,59 @@ class ServerWriter:
         """Raises IndexLocked when another run has just begun the index, IndexMismatch when the
         collection holds another program's points."""
         if self._fresh:
+            self._writing().write(unfinished=meta.to_dict())
             self._fresh = meta
         elif self._lease:
+            self._give_up_rebuild()
             self._lease.write(meta=meta.to_dict())
         else:
             self._begin(meta)
 
     def reset(self, meta: IndexMeta) -> None:
-        """Readers keep the old index until the new one is published."""
         if not self._lease:
             self._begin(meta)
             return
         self._settle()
-        self._make_room(meta)
+        if not take_up(self._collection, self._lease.state, meta):
+            self._give_up_rebuild()
+            self._make_room(meta)
+            self._lease.write(unfinished=meta.to_dict())
         self._fresh = meta
 
     def files(self) -> list[FileRecord]:
         if not self._lease:
             return []
+        if not self._fresh:
+            check_kinds(self._collection, self._lease.state)
         return records_where(self._collection, self._shown(kind=["file"]))
 
     def put(self, items: Sequence[FileWrite]) -> None:
         fingerprint = self._fingerprint()
         for item in items:
             sane_vectors(item, fingerprint.dimension)
-        for group in _batches(items, _FILES_A_CALL):
+        for group in batches(items, _FILES_A_CALL):
             names = [item.record.file for item in group]
             self._change(partial(points_of, group, fingerprint), file=names)
 
     def note(self, records: Sequence[FileRecord]) -> None:
-        for group in _batches(records, _FILES_A_CALL):
+        for group in batches(records, _FILES_A_CALL):
             names = [record.file for record in group]
             self._change(partial(lines_of, group), file=names, kind=["file"])
 
     def remove(self, files: Sequence[str]) -> None:
-        for group in _batches(files, _FILES_A_CALL):
+        for group in batches(files, _FILES_A_CALL):
             self._change(lambda _born: (), file=group)
 
-    def vectors_of(self, content: str) -> dict[str, Vector]:
-        dense = dense_name(self._fingerprint().dimension)
-        where = self._shown(kind=["chunk"], content=[content])
-        rows = self._collection.scroll(where, ["text"], dense=dense)
-        return {payload["text"]: vector for payload, vector in rows}
+    def lend(self, file: str, content: str, ordinals: Sequence[int]) -> dict[int, Lent]:
+        fingerprint = self._fingerprint()
+        dense = dense_name(fingerprint.dimension)
+        found: dict[int, Lent] = {}
+        for asked in batches(ordinals, _POINTS_A_CALL):
+            places = {chunk_id(file, content, n, fingerprint): n for n in asked}
+            where = self._shown(kind=["chunk"], id=list(places))
+            for payload, vector in self._collection.scroll(where, ["id", "text"], dense=dense):
+                found[places[payload["id"]]] = (payload["text"], vector)
+        return found
 
     def publish(self) -> None:
         """Compare ledger and chunks; after `reset`, put the new index in the old one's place.
@@ -157,8 +166,13 @@ class ServerWriter:
         check_counts(self._collection, self.files(), stored)
         if self._fresh:
             meta, old = self._fresh, self._lease.state.epoch
-            self._lease.write(epoch=old + 1, floor=old, meta=meta.to_dict())
+            self._lease.write(epoch=old + 1, floor=old, meta=meta.to_dict(), unfinished={})
+            failpoint("server.turned")
             self._settle()
+
+    def checkpoint(self) -> None:
+        if not self._fresh:  # the points of a rebuild are as durable as they will be
+            self.publish()
 
     def close(self) -> None:
         with contextlib.closing(self._collection):
@@ -172,35 +186,35 @@ class ServerWriter:
         lease = self._writing()
         if not self._tidy and not self._fresh:
             self._settle()  # an earlier change failed half way
+        if not self._fresh:
+            self._give_up_rebuild()
         self._tidy = False
         if self._fresh:  # nobody sees the new index yet: its points may simply go
             self._collection.delete(arriving(lease.state, **outgoing))
-        for batch in _batches(incoming(lease.state.epoch + 1), _POINTS_A_CALL):
+        for batch in batches(incoming(lease.state.epoch + 1), _POINTS_A_CALL):
             lease.write()  # a writer that was taken over sends nothing more
             self._collection.upsert(batch)
+        failpoint("server.arrived")
         if not self._fresh:
-            self._turn(lease, outgoing)
+            turn(self._collection, lease, outgoing)
         self._tidy = True
-
-    def _turn(self, lease: Lease, outgoing: Mapping[str, Sequence[str]]) -> None:
-        """To the next epoch: what has arrived is shown; ``outgoing`` is hidden, then deleted."""
-        state = lease.write()  # nor does it mark anything
-        self._collection.set_payload({"died": state.epoch + 1}, visible(state, **outgoing))
-        state = lease.write(epoch=state.epoch + 1)
-        self._collection.delete(departed(state), wait=False)  # nobody sees them any more
 
     def _settle(self) -> None:
-        """Finish or undo whatever is half done: what the current epoch shows is what counts."""
+        """Finish or undo whatever is half done, but for a rebuild that may go on."""
         state = self._writing().write()
-        if self._collection.count(unsettled(state)):
-            self._collection.delete(arriving(state))
-            self._collection.delete(departed(state), wait=False)
-            self._collection.unset_payload("died", departing(state))
-        for width in (self._widths or set()) - {state.dimension}:
+        settle(self._collection, state)
+        for width in (self._widths or set()) - state.dimensions:
             self._collection.drop_width(width)
-        self._widths = {state.dimension}
+        self._widths = set(state.dimensions)
         self._fresh = None
         self._tidy = True
+
+    def _give_up_rebuild(self) -> None:
+        """Whoever changes the old index, or begins another rebuild, does not go on with this."""
+        lease = self._writing()
+        if lease.state.unfinished is not None:
+            lease.write(unfinished={})
+            self._settle()
 
     def _take_over(self) -> None:
         self._widths = self._collection.widths()
@@ -237,9 +251,3 @@ class ServerWriter:
         """What belongs to the index being written."""
         only = arriving if self._fresh else visible
         return only(self._writing().state, **fields)
-
-
-def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    rest = iter(items)
-    while batch := list(itertools.islice(rest, size)):
-        yield batch

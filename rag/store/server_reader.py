@@ -19,7 +19,7 @@ from rag.store.base import (
     settled,
 )
 from rag.store.server_points import Collection, dense_name
-from rag.store.server_records import check_counts, chunk_of, missing, records_where
+from rag.store.server_records import check_counts, check_kinds, chunk_of, missing, records_where
 from rag.store.server_state import State, read_state, visible
 from rag.words import SparseVector
 
@@ -39,6 +39,7 @@ class ServerReader:
         self._meta = self._state.meta()
         self._dense = dense_name(self._meta.fingerprint.dimension)
         self._ledger: tuple[int, list[FileRecord]] = (-1, [])  # with its epoch
+        check_kinds(collection, self._state)
         records, stored = self._steady(lambda state: (self._records(state), self._chunks(state)))
         check_counts(collection, records, stored)
 

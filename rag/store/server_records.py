@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from rag.errors import IndexDamaged, IndexMissing
@@ -17,17 +17,18 @@ from rag.store.base import (
     FileWrite,
     Fingerprint,
     StoredChunk,
-    card_id,
-    card_text,
     chunk_id,
-    chunk_payload,
     embedded_text,
-    stored_chunk,
+    other_version,
 )
+from rag.store.points import card_id, card_text, chunk_payload, stored_chunk, with_vectors
 from rag.store.server_points import Collection, Filter, Point
+from rag.store.server_state import State, unknown
 from rag.words import document_words
 
 _REBUILD = "rebuild it: rag ingest FOLDER --reindex"
+
+_FIELDS = {field.name for field in fields(FileRecord)}
 
 _VERSIONS = uuid.UUID("d3a8c0de-2f5c-4b51-9a55-6e1d7c4f0b92")
 
@@ -47,10 +48,10 @@ def lines_of(records: Sequence[FileRecord], born: int) -> Iterator[Point]:
 
 
 def _searched(item: FileWrite, fingerprint: Fingerprint, born: int) -> Iterator[Point]:
-    if not item.chunks or item.vectors is None:
+    if not len(item.chunks):
         return
     record = item.record
-    for chunk, vector in zip(item.chunks, item.vectors, strict=True):
+    for chunk, vector in with_vectors(item):
         own = chunk_id(record.file, record.content, chunk.ordinal, fingerprint)
         words = document_words(embedded_text(chunk))
         payload = {**chunk_payload(item, chunk), "id": own, "born": born}
@@ -86,11 +87,27 @@ def records_where(collection: Collection, where: Filter) -> list[FileRecord]:
     records = []
     for payload, _ in collection.scroll(where, ["record"]):
         try:
-            line = payload["record"]
-            records.append(FileRecord(**{**line, "lost_pages": tuple(line["lost_pages"])}))
-        except (KeyError, TypeError) as error:
+            records.append(_record(collection, payload["record"]))
+        except TypeError as error:
             raise damaged(collection, "a ledger line cannot be read") from error
     return sorted(records, key=lambda record: record.file)
+
+
+def _record(collection: Collection, line: dict[str, Any]) -> FileRecord:
+    """A line as stored; what an older version did not store has its default. Raises IndexMismatch
+    for what a newer one stored, TypeError for what is no line."""
+    strange = set(line) - _FIELDS
+    if strange:
+        where = f"collection {collection.name} at {collection.url}"
+        raise other_version(where, f"ledger lines with {', '.join(sorted(strange))}")
+    return FileRecord(**{**line, "lost_pages": tuple(line.get("lost_pages", ()))})
+
+
+def check_kinds(collection: Collection, state: State) -> None:
+    """Raises IndexMismatch when points are shown that another version made for its own use."""
+    if strange := collection.count(unknown(state)):
+        where = f"collection {collection.name} at {collection.url}"
+        raise other_version(where, f"{strange} points of an unknown kind")
 
 
 def check_counts(collection: Collection, records: Sequence[FileRecord], stored: int) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,23 +14,35 @@ from typing import Any
 import qdrant_edge as edge
 
 from rag.errors import DiskFull, IndexDamaged
-from rag.store.base import IndexCounts
-from rag.store.generations import copy_sparse, sizes
+from rag.store.base import (
+    FileWrite,
+    Fingerprint,
+    IndexCounts,
+    chunk_id,
+    embedded_text,
+    other_version,
+)
+from rag.store.compaction import COMPACT_AT, GRAPH_FROM_KB
+from rag.store.folders import PASSING, copy_sparse, sizes
 from rag.store.ledger import REBUILD, Ledger
-from rag.words import SparseVector
+from rag.store.points import card_id, card_text, chunk_payload, with_vectors
+from rag.store.room import disk_full_told, free_bytes
+from rag.words import SparseVector, document_words
 
-#: Above this many kilobytes of vectors a segment gets an HNSW graph. Brute force answers in 4 ms
-#: at 100,000 chunks (150 MB) and the graph takes 3 minutes to build, so it starts at four times
-#: that.
-_GRAPH_FROM_KB = 600_000
-
-#: Share of deleted points at which a generation is compacted before it is published.
-_COMPACT_AT = 0.2
+#: The configuration has 400 bytes [measured]; what is left beside may go meanwhile.
+_TO_OPEN = 2**20
+_MEMORY = "/dev/shm"  # noqa: S108 - a folder of its own is made in it
 
 
-def create_shard(folder: Path, dimension: int) -> Any:
-    """A new, empty shard for vectors of this width."""
-    folder.mkdir(parents=True)
+def create_shard(folder: Path, dimension: int, index: Path) -> Any:
+    """A new, empty shard for vectors of this width. Raises DiskFull."""
+    with disk_full_told(index):
+        folder.mkdir(parents=True)
+    with engine_errors(index):
+        return _created(folder, dimension)
+
+
+def _created(folder: Path, dimension: int) -> Any:
     idf = edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)
     shard = edge.EdgeShard.create(
         str(folder),
@@ -44,7 +58,7 @@ def create_shard(folder: Path, dimension: int) -> Any:
             },
             sparse_vectors={"words": idf, "card": idf},
             optimizers=edge.EdgeOptimizersConfig(
-                indexing_threshold=_GRAPH_FROM_KB, deleted_threshold=_COMPACT_AT
+                indexing_threshold=GRAPH_FROM_KB, deleted_threshold=COMPACT_AT
             ),
             wal_enabled=False,  # a closed shard without a log may have many readers at once
         ),
@@ -58,6 +72,12 @@ def open_shard(folder: Path, index: Path) -> Any:
     """The shard in ``folder``. Raises IndexDamaged."""
     with engine_errors(index):
         return edge.EdgeShard.load(str(folder))
+
+
+def leave_open(shard: Any) -> None:
+    """Let go of a shard without what closing it writes, which on a full disk ends the process by
+    SIGBUS; what it holds goes with the process."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(shard))  # or its destructor would write
 
 
 @contextlib.contextmanager
@@ -76,14 +96,24 @@ def engine_errors(index: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def writable(shard: Path) -> Iterator[Path]:
-    """The shard, or a private copy where it may not be written: the engine opens no other."""
-    if os.access(shard, os.W_OK):
+def openable(shard: Path) -> Iterator[Path]:
+    """The shard, or a stand-in for it: the engine opens none whose configuration it cannot write
+    anew. So one that may not be written is copied, and on a full disk a folder in memory holds
+    the configuration and leads to the rest."""
+    if not os.access(shard, os.W_OK):
+        with tempfile.TemporaryDirectory(prefix="affidavit-") as folder:
+            copy_sparse(shard, Path(folder) / "shard")
+            yield Path(folder) / "shard"
+    elif free_bytes(shard) < _TO_OPEN and os.access(_MEMORY, os.W_OK):
+        with tempfile.TemporaryDirectory(prefix="affidavit-", dir=_MEMORY) as folder:
+            for place in shard.iterdir():
+                if place.is_file():
+                    shutil.copy(place, folder)
+                elif not place.name.startswith(PASSING):
+                    (Path(folder) / place.name).symlink_to(place.absolute())
+            yield Path(folder)
+    else:
         yield shard
-        return
-    with tempfile.TemporaryDirectory(prefix="affidavit-") as folder:
-        copy_sparse(shard, Path(folder) / "shard")
-        yield Path(folder) / "shard"
 
 
 def check_sizes(ledger: Ledger, index: Path) -> None:
@@ -101,10 +131,15 @@ def check_sizes(ledger: Ledger, index: Path) -> None:
 
 
 def check_counts(shard: Any, counts: IndexCounts, index: Path) -> None:
-    """The engine opens silently with fewer points when a segment is missing: compare."""
-    chunks = edge.Filter(must=[match_any("kind", ["chunk"])])
+    """The engine opens silently with fewer points when a segment is missing: compare. Points of
+    a kind that this version does not know are not damage but another version's."""
+    known = edge.Filter(must=[match_any("kind", ["chunk"])])
+    strange = edge.Filter(must_not=[match_any("kind", ["chunk", "card"])])
     with engine_errors(index):
-        stored = shard.count(edge.CountRequest(exact=True, filter=chunks))
+        stored = shard.count(edge.CountRequest(exact=True, filter=known))
+        others = shard.count(edge.CountRequest(exact=True, filter=strange))
+    if others:
+        raise other_version(f"index {index}", f"{others} points of an unknown kind")
     if stored != counts.chunks:
         raise IndexDamaged(
             f"index {index}: {stored} chunks stored, {counts.chunks} in the ledger", REBUILD
@@ -119,3 +154,22 @@ def match_any(key: str, values: Sequence[str]) -> edge.FieldCondition:
 def sparse_vector(words: SparseVector) -> edge.SparseVector:
     """Our words in the engine's form."""
     return edge.SparseVector(indices=list(words.indices), values=list(words.values))
+
+
+def points_of(item: FileWrite, fingerprint: Fingerprint) -> Iterator[edge.Point]:
+    """The file's chunks in the engine's form, then its card; nothing for one without chunks."""
+    for chunk, vector in with_vectors(item):
+        yield edge.Point(
+            id=chunk_id(item.record.file, item.record.content, chunk.ordinal, fingerprint),
+            vector={
+                "dense": vector.tolist(),
+                "words": sparse_vector(document_words(embedded_text(chunk))),
+            },
+            payload=chunk_payload(item, chunk),
+        )
+    if len(item.chunks):
+        yield edge.Point(
+            id=card_id(item.record.file),
+            vector={"card": sparse_vector(document_words(card_text(item)))},
+            payload={"kind": "card", "file": item.record.file},
+        )
