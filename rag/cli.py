@@ -32,6 +32,7 @@ _COMMANDS = {
     "status": "rag.cli_status:status",
     "search": "rag.cli:search",
     "ask": "rag.cli:ask",
+    "verify": "rag.cli_verify:verify",
     "doctor": "rag.cli_status:doctor",
     "models": "rag.cli_models:models",
     "pull": "rag.cli_models:pull",
@@ -106,6 +107,11 @@ def search(
 @click.option("--answer-tokens", type=click.IntRange(16), help="Tokens kept for the answer.")
 @click.option("--gate", type=click.FloatRange(0, 1), help="Lowest similarity that may answer.")
 @click.option("--reranker", metavar="MODEL", help="Cross-encoder for a second look.")
+@click.option(
+    "--verifier", metavar="auto|rules|decision|nli|judge", help="Which model checks, if any."
+)
+@click.option("--verifier-model", metavar="NAME", help="NLI model's folder or hub name, or judge.")
+@click.option("--no-verify", "verify", flag_value=False, default=None, help="Check no sentence.")
 @click.option("--evidence", is_flag=True, help="Show every quote in full.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, at the end.")
 @click.option(

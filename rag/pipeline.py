@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from prompts import REFUSAL
-from rag.citations import cite
+from rag.citations import Cited, cite
 from rag.embedder import Embedder
 from rag.errors import ModelUnavailable, UsageError
 from rag.fingerprint import must_be_askable
@@ -17,7 +17,7 @@ from rag.gate import too_weak
 from rag.generators.base import Generator
 from rag.generators.extractive import ExtractiveGenerator
 from rag.prompting import build_prompt, load_template
-from rag.records import Answer, Coverage, Draft, Passage, Prompt, Timings
+from rag.records import Answer, Coverage, Draft, Passage, Prompt, Sentence, Timings
 from rag.reranker import Reranker
 from rag.retrieval import Retriever
 from rag.settings import Settings, load_settings
@@ -210,7 +210,10 @@ class Pipeline:
     def _answered(
         self, prompt: Prompt, draft: Draft, digest: str | None, files: str | None, clock: _Clock
     ) -> Answer:
+        writer = {"kind": draft.kind, "model": draft.model, "digest": draft.digest or digest}
         cited = cite(draft.text, prompt.passages)
+        sentences, verifier = self._check(cited, prompt, writer)
+        clock.mark("verify")
         notices = [*cited.notices, *self._outdated(prompt.passages)]
         if prompt.dropped:
             left = ", ".join(f"[{p.rank}]" for p in prompt.dropped)
@@ -220,11 +223,11 @@ class Pipeline:
             answer=REFUSAL if cited.refused else cited.answer,
             refused=cited.refused,
             refusal_reason="the passages do not answer the question" if cited.refused else None,
-            sentences=cited.sentences,
+            sentences=sentences,
             passages=prompt.passages,
             coverage=self.coverage(files),
-            generator={"kind": draft.kind, "model": draft.model, "digest": draft.digest or digest},
-            verifier={"kind": "none", "model": None},
+            generator=writer,
+            verifier=verifier,
             prompt={
                 "name": prompt.name,
                 "fingerprint": prompt.fingerprint,
@@ -235,6 +238,22 @@ class Pipeline:
             timings=clock.timings(draft),
             notices=tuple(notices),
         )
+
+    def _check(
+        self, cited: Cited, prompt: Prompt, writer: dict[str, Any]
+    ) -> tuple[tuple[Sentence, ...], dict[str, Any]]:
+        """The sentences with their verdicts, and who gave them."""
+        if cited.refused or not self.settings.verify:
+            return cited.sentences, {"kind": "none", "model": None}
+        from rag.checking.answers import Checking
+        from rag.checking.calibration import calibration_of
+        from rag.checking.models.choose import choose_checker
+
+        model = choose_checker(self.settings, writer)
+        checking = Checking(model, calibration_of(model.digest) if model else None)
+        told = checking.sentences(cited.sentences, prompt.passages, prompt.question)
+        kind = {"kind": model.kind if model else "rules", "model": model.model if model else None}
+        return tuple(told), kind
 
     def _outdated(self, passages: Sequence[Passage]) -> list[str]:
         """A notice for each quoted file whose latest version could not be read."""
@@ -298,6 +317,7 @@ class _Clock:
             retrieve_s=rounded(self._spent.get("retrieve", 0.0)),
             first_token_s=None if first is None else rounded(first),
             generate_s=rounded(self._spent.get("generate", 0.0)),
+            verify_s=rounded(self._spent.get("verify", 0.0)),
             total_s=rounded(time.monotonic() - self._start),
         )
 

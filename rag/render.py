@@ -109,7 +109,8 @@ def evidence_lines(sentences: Iterable[Sentence], *, whole: bool = False) -> lis
             lines += textwrap.wrap(
                 text, width() - 6, initial_indent="      ", subsequent_indent="          "
             )
-        lines += [f"      ! {one_line(r)}" for r in sentence.reasons]
+        if sentence.verdict != "supported":
+            lines += [f"      ! {one_line(r)}" for r in sentence.reasons]
     return lines
 
 

@@ -19,6 +19,7 @@ from rag.errors import UsageError
 
 CONFIG_FILE = "rag.toml"
 OCR_TOOLS = ("", "auto", "tesseract", "ocrmypdf")
+VERIFIERS = ("auto", "rules", "decision", "nli", "judge")
 GENERATORS = ("auto", "ollama", "openai", "extractive")
 
 
@@ -67,6 +68,11 @@ class Settings:
     reply_timeout: float = 300.0  # seconds of silence before a model server is given up
     gate: float | None = None  # None: the embedder's own calibrated value; 0 switches it off
     prompt: str = ""  # "": the template shipped in prompts/
+
+    # checking
+    verify: bool = True  # check each sentence of an answer
+    verifier: str = "auto"
+    verifier_model: str = ""  # NLI model's folder or hub name, or the judge's name
 
     # ingestion
     workers: int = 0  # processes that read files; 0: half of the cores, at most 4
@@ -229,5 +235,5 @@ _LEAST = {
     "ocr_timeout": 1,
 }  # fmt: skip
 _MOST = {"gate": 1}
-_CHOICES = {"generator": GENERATORS, "ocr": OCR_TOOLS}
+_CHOICES = {"generator": GENERATORS, "verifier": VERIFIERS, "ocr": OCR_TOOLS}
 _NEEDED = ("index", "collection", "embedder")

@@ -42,7 +42,7 @@ DOORS = {
     "ollama": {"rag.generators.ollama"},
     "onnxruntime": {"rag.runtime"},
     "openvino": {"rag.runtime"},
-    "platformdirs": {"rag.prepared_model"},
+    "platformdirs": {"rag.checking.calibration", "rag.prepared_model"},
     "portalocker": {"rag.store.generations"},
     "psutil": {"rag.hardware"},
     "pypdf": {"ingest.readers.pdf_pypdf"},

@@ -1,19 +1,20 @@
 """An answer's sentences → the same sentences with verdicts.
 
-Each claim is checked against the passages it cites and the ones that match it best besides. What
-stands only in a passage it does not cite is said so, and the citation attached.
+Each claim is checked against the passages it cites and the ones that match it best besides. A
+sentence without a citation gets that of the passage that says it; where a sentence cites another,
+that is said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rag.checking.base import ModelChecker, ModelOpinion, Quote, Verdict
 from rag.checking.calibration import Calibration
 from rag.checking.check import verify
 from rag.checking.claims import claim_of
-from rag.checking.evidence import Embed
+from rag.checking.verdict import WORD_FOR_WORD
 from rag.errors import RagError
 from rag.records import Evidence, Passage, Sentence
 from rag.words import document_words
@@ -21,7 +22,8 @@ from rag.words import document_words
 #: Passages that a claim does not cite and is checked against as well. Set by hand: an answer is
 #: written from five.
 _OTHERS = 3
-_ATTACHED = "cites no passage that says so; [{}] attached by the check"
+_ATTACHED = "cites no passage; [{}] attached by the check"
+_ELSEWHERE = "what it rests on stands in [{}], which it does not cite"
 _GOOD = ("supported", "no_mismatch")
 
 
@@ -29,7 +31,6 @@ _GOOD = ("supported", "no_mismatch")
 class Checking:
     """How answers are checked: by code alone, or with a model's opinion as well."""
 
-    embed: Embed | None = None
     model: ModelChecker | None = None
     calibration: Calibration | None = None
 
@@ -71,7 +72,6 @@ class Checking:
             [p.text for p in passages],
             question=question,
             titles=[_title(p) for p in passages],
-            embed=self.embed,
             opinion=opinion,
             calibrated=yes,
         )
@@ -87,8 +87,10 @@ def _told(sentence: Sentence, verdict: Verdict, passages: Sequence[Passage]) -> 
     found = tuple(dict.fromkeys(e.passage for e in quotes))
     citations, reasons = sentence.citations, list(verdict.reasons)
     if verdict.label in _GOOD and found and not set(found) & set(citations):
-        citations = (*citations, found[0])
-        reasons.append(_ATTACHED.format(found[0]))
+        reasons.append((_ELSEWHERE if citations else _ATTACHED).format(found[0]))
+        citations = citations or found[:1]
+    if verdict.label == "supported" and verdict.reasons[:1] == (WORD_FOR_WORD,):
+        quotes = quotes[:1]  # the words themselves; any other sentence says less
     shown = [e for e in quotes if e.passage in citations] or quotes[:1] or list(sentence.evidence)
     return replace(
         sentence,
@@ -118,7 +120,3 @@ def _to_read(sentence: Sentence, passages: Sequence[Passage]) -> list[Passage]:
 
 def _title(passage: Passage) -> str:
     return " · ".join(filter(None, (passage.file, passage.title, passage.heading)))
-
-
-#: Called with each sentence as soon as it is checked.
-Watch = Callable[[Sentence], None]

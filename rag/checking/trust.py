@@ -33,6 +33,9 @@ _TO_CHECKER = re.compile(
     r"|\byou are\s+(?:now\s+)?(?:an?\s+|the\s+)?(?:\w+\s+)?(?:fact[- ]?checker|judge|verifier"
     r"|checker|assistant|language model|AI)\b"
     r"|\b(?:system|assistant|user)\s*:\s*(?:the|this|all|mark|ignore|you)\b"
+    r"|[✓✗○]\s*(?:supported|no mismatch|contradicted|not supported|not checked)"
+    r"|\((?:supported|no mismatch found|contradicted|not supported in source|not checked"
+    r"|word for word)\)"
     r"|<\|?/?(?:passage|system|assistant|user|im_start|im_end)\b[^>]*>",
     re.IGNORECASE,
 )

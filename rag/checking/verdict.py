@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from rag.checking.base import Finding, Label, ModelOpinion, Quote, Verdict
 from rag.checking.score import coefficients
 
+#: The reason given for the one «supported» that code alone may say.
+WORD_FOR_WORD = "stands in the source word for word"
+
 #: Score shown for a claim that stands in the evidence word for word. Set by hand: nearly sure, and
 #: never quite.
 VERBATIM = 0.99
@@ -89,7 +92,7 @@ def _label(
             return "unverified", [f"the model's verdict could not be used: {opinion.detail}"]
         return _of_model(offline, opinion, ambiguous=ambiguous, calibrated=calibrated)
     if offline.verbatim and not ambiguous:
-        return "supported", ["stands in the source word for word"]
+        return "supported", [WORD_FOR_WORD]
     if offline.probability < coefficients().reject:
         return "not_supported", [*said, *noted, _low(offline)]
     if ambiguous:
@@ -117,7 +120,7 @@ def _of_model(
         return "unverified", [_reason(f) for f in offline.findings if f.effect == "ambiguous"]
     if calibrated or offline.verbatim:
         return "supported", [f"the model says so ({supported:.0%}), and no rule objects"]
-    return "no_mismatch", ["the model says yes, but has no calibration record"]
+    return "no_mismatch", ["the model says yes, but is not calibrated to be believed alone"]
 
 
 def _low(offline: Offline) -> str:

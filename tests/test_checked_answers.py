@@ -1,0 +1,100 @@
+"""Sentences of an answer with verdicts: what is cited, what stands elsewhere, what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from rag.checking.answers import Checking
+from rag.checking.base import ModelOpinion
+from rag.citations import cite
+from rag.errors import ModelUnavailable
+from rag.records import Passage, Sentence
+
+LEAVE = "Employees accrue 21 days of leave a year. Unused days expire in March."
+FEE = "The late fee is 40 euros for each invoice. It is waived for charities."
+
+
+def passage(rank: int, text: str, file: str = "handbook.pdf") -> Passage:
+    return Passage(rank, file, rank, rank, "", text, 1.0, f"chunk-{rank}")
+
+
+PASSAGES = [passage(1, LEAVE), passage(2, FEE, "fees.pdf")]
+
+
+def checked(draft: str, checking: Checking | None = None) -> list[Sentence]:
+    cited = cite(draft, PASSAGES)
+    return list((checking or Checking()).sentences(cited.sentences, PASSAGES, "How much?"))
+
+
+def test_the_sources_own_words_are_supported_with_file_and_page() -> None:
+    (sentence,) = checked("Employees accrue 21 days of leave a year [1].")
+    assert sentence.verdict == "supported"
+    assert [(e.file, e.page, e.passage) for e in sentence.evidence] == [("handbook.pdf", 1, 1)]
+    assert sentence.evidence[0].quote in LEAVE
+
+
+@pytest.mark.parametrize(
+    "claim", ["Employees accrue 25 days of leave a year [1].", "The late fee is 50 euros [2]."]
+)
+def test_one_changed_number_is_flagged(claim: str) -> None:
+    (sentence,) = checked(claim)
+    assert sentence.verdict in ("contradicted", "not_supported")
+    assert sentence.reasons
+
+
+def test_a_sentence_without_a_citation_gets_that_of_the_passage_that_says_it() -> None:
+    (sentence,) = checked("The late fee is 40 euros for each invoice.")
+    assert sentence.verdict == "supported"
+    assert sentence.citations == (2,)
+    assert "[2] attached by the check" in sentence.reasons[-1]
+
+
+def test_a_wrong_citation_is_told_and_not_replaced() -> None:
+    (sentence,) = checked("The late fee is 40 euros for each invoice [1].")
+    assert sentence.citations == (1,)
+    assert "stands in [2], which it does not cite" in sentence.reasons[-1]
+
+
+def test_words_in_quote_marks_that_stand_nowhere_are_not_supported() -> None:
+    (sentence,) = checked('The handbook says "leave may be sold back to the company" [1].')
+    assert sentence.verdict == "not_supported"
+
+
+def test_questions_and_the_refusal_phrase_claim_nothing() -> None:
+    sentences = checked("What is the fee?\nThe late fee is 40 euros for each invoice [2].")
+    assert [s.verdict for s in sentences] == [None, "supported"]
+
+
+class Model:
+    """A checker that says what it is told to."""
+
+    kind, model, digest = "nli", "told", None
+
+    def __init__(self, opinion: ModelOpinion | Exception) -> None:
+        self._opinion = opinion
+
+    def check(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[ModelOpinion]:
+        if isinstance(self._opinion, Exception):
+            raise self._opinion
+        return [self._opinion] * len(pairs)
+
+
+def test_a_models_yes_without_a_calibration_is_no_more_than_no_mismatch() -> None:
+    sure = Checking(Model(ModelOpinion(0.99, 0.005, 0.005)))
+    (sentence,) = checked("Staff get 21 days off a year [1].", sure)
+    assert sentence.verdict == "no_mismatch"
+
+
+def test_a_rule_overrules_a_models_yes() -> None:
+    sure = Checking(Model(ModelOpinion(0.99, 0.005, 0.005)))
+    (sentence,) = checked("Employees accrue 25 days of leave a year [1].", sure)
+    assert sentence.verdict in ("contradicted", "not_supported")
+
+
+def test_a_model_that_is_gone_leaves_sentences_unverified_with_the_reason() -> None:
+    gone = Checking(Model(ModelUnavailable("Ollama is gone", "ollama serve")))
+    (sentence,) = checked("Staff get 21 days off a year [1].", gone)
+    assert sentence.verdict == "unverified"
+    assert "Ollama is gone" in sentence.reasons[0]
