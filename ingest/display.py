@@ -12,13 +12,13 @@ import os
 import sys
 import threading
 import time
-import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from ingest.pace import Pace, duration
 from ingest.report import IngestReport, Problem, Progress
+from ingest.terminal import columns, meter, middle, terminal_size, wiped
 from rag.options import say
 from rag.render import one_line
 
@@ -72,7 +72,8 @@ def summary(report: IngestReport, *, dry_run: bool) -> list[str]:
     names = [n for n in counts if n != "found" and counts[n]]
     told = ", ".join(f"{counts[n]:,} {n}" for n in names) or "no files"
     if dry_run:
-        return [f"Would sync {counts['found']:,} files: {told}. Nothing was changed."]
+        would = f"Would sync {counts['found']:,} files: {told}. Nothing was changed."
+        return [would, *(f"But {one_line(notice)}" for notice in report.notices)]
     rate = f" ({report.embedded / report.seconds:,.0f} a second)" if report.embedded else ""
     done = f"{report.chunks:,} chunks, {report.embedded:,} embedded in {report.seconds:,.1f} s"
     lines = [f"{counts['found']:,} files: {told}.", f"{done}{rate}."]
@@ -188,7 +189,7 @@ class Bar:
     def erase(self) -> None:
         """Leave nothing behind and the cursor where the display began."""
         with self._lock:
-            self._stream.write(_over(self._shown, _size(self._stream)[0]))
+            self._stream.write(wiped(self._shown, terminal_size(self._stream)[0]))
             self._stream.flush()
             self._shown = []
 
@@ -197,11 +198,11 @@ class Bar:
         if now - self._drawn < _REDRAW:
             return
         self._drawn = now
-        columns, rows = _size(self._stream)
-        lines = self._lines(columns - 1, now)[: rows - 1]
+        width, rows = terminal_size(self._stream)
+        lines = self._lines(width - 1, now)[: rows - 1]
         # No wrapping while drawing: a terminal may find a character wider than we do.
         body = "".join(f"{line}\n" for line in lines)
-        self._stream.write(f"{_over(self._shown, columns)}\x1b[?7l{body}\x1b[?7h")
+        self._stream.write(f"{wiped(self._shown, width)}\x1b[?7l{body}\x1b[?7h")
         self._stream.flush()
         self._shown = lines
 
@@ -220,57 +221,9 @@ class Bar:
         while len(", ".join(counts)) > width and len(counts) > 1:
             counts.pop()
         lines = [
-            _bar(self._pace.share, left, width),
+            meter(self._pace.share, left, width),
             ", ".join(counts),
             self._current(width, now),
             *(f"  {problem}" for problem in self._latest),
         ]
         return [middle(line, width) for line in lines]
-
-
-def _bar(share: float, left: str, width: int) -> str:
-    """«[####------] 41 %, about 40 min left», the bar as wide as there is room for it."""
-    words = f"{math.floor(share * 100)} %{', ' if left else ''}{left}"
-    room = min(40, width - len(words) - 3)
-    if room < 5:
-        return words if len(words) <= width else words.partition(",")[0]
-    full = round(share * room)
-    return f"[{'#' * full}{'-' * (room - full)}] {words}"
-
-
-def middle(text: str, width: int) -> str:
-    """Text of one line in at most ``width`` columns, the end kept as well as the beginning."""
-    if columns(text) <= width:
-        return text
-    head, tail = "", ""
-    for first, last in zip(text, reversed(text), strict=True):
-        if columns(head + tail + last) >= width:
-            break
-        tail = last + tail
-        if columns(head + tail + first) >= width:
-            break
-        head += first
-    return f"{head}…{tail}" if width > 0 else ""
-
-
-def columns(text: str) -> int:
-    """How many columns of a terminal the text takes."""
-    marks = sum(unicodedata.category(c) in ("Mn", "Me") for c in text)
-    wide = sum(unicodedata.east_asian_width(c) in ("W", "F") for c in text)
-    return len(text) - marks + wide
-
-
-def _over(shown: list[str], width: int) -> str:
-    """To the start of what is shown, and clear it: counted in the rows that it takes in a
-    terminal of this width, which may have become narrower since."""
-    rows = sum(max(1, math.ceil(columns(line) / width)) for line in shown)
-    return f"\r\x1b[{rows}A\x1b[J" if rows else ""
-
-
-def _size(stream: TextIO) -> tuple[int, int]:
-    """Columns and rows of the terminal now."""
-    try:
-        size = os.get_terminal_size(stream.fileno())
-    except OSError:
-        size = os.terminal_size((80, 24))
-    return size.columns or 80, size.lines or 24

@@ -147,6 +147,7 @@ def test_ingest_prints_disjoint_counters_and_every_problem(tmp_path: Path) -> No
                  "unsupported", "removed"), int),
             "chunks": int, "embedded": int, "seconds": NUMBER,
             "problems": [{"file": str, "status": str, "detail": str, "pages": [int]}],
+            "notices": [],
         },
     )  # fmt: skip
     counts = dict(done.json["files"])

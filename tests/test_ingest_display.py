@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 from test_inert import ATTACKS, active
 
 from ingest import display
-from ingest.display import Bar, Lines, columns, middle, summary
+from ingest.display import Bar, Lines, summary
 from ingest.pace import Pace, duration
 from ingest.report import IngestReport, Problem
+from ingest.terminal import columns, middle
 
 MANY = 10_000
 
@@ -85,7 +86,7 @@ class Screen(io.StringIO):
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
     made = Screen()
-    monkeypatch.setattr(display, "_size", lambda stream: (stream.width, stream.height))
+    monkeypatch.setattr(display, "terminal_size", lambda stream: (stream.width, stream.height))
     return made
 
 
@@ -220,7 +221,7 @@ def test_no_width_of_the_terminal_and_no_name_breaks_the_display(
     """However it is resized on the way, the screen shows one display and nothing that is left of
     former ones (as long as the terminal has not scrolled them out of reach)."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(display, "_size", lambda stream: (stream.width, stream.height))
+        patch.setattr(display, "terminal_size", lambda stream: (stream.width, stream.height))
         screen = Screen(80, 1000)
         bar, clock = bar_on(screen)
         for width, name in zip(widths, names, strict=False):

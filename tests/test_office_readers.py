@@ -919,3 +919,12 @@ def test_times_are_rounded_to_seconds_and_durations_counted_in_hours(tmp_path, s
         "xl/_rels/workbook.xml.rels": rels(worksheet1="worksheets/s1.xml", styles1="styles.xml"),
     }
     assert given_by(xlsx(tmp_path, ("S", "", row), more=more)).sections[0].text == shown + "\n"
+
+
+def test_rows_of_names_beside_their_values_have_no_header() -> None:
+    """«Owner: | Jones» above each group of rows would be noise, and wrong."""
+    rows = [[f"Name {n}:", f"value {n} " * 6] for n in range(30)]
+    text = table_text(rows)
+    assert text.count("Name 0:") == 1
+    assert [text.count(f"Name {n}:") for n in range(30)] == [1] * 30
+    assert next(g.first for g in groups(rows)) == 1

@@ -534,7 +534,7 @@ def test_html_raised_and_lowered_text_changes_no_number(tmp_path, source, shown)
 )
 def test_raised_digits_never_join_the_digits_around_them(before, raised, after):
     """Whatever digits meet, those on the line and those above it stay apart."""
-    from ingest.readers.html import LOWERED, RAISED, written
+    from ingest.readers.raised import LOWERED, RAISED, written
 
     for start, end in (RAISED, LOWERED):
         line = written(before + start + raised + end + after)

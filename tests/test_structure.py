@@ -33,10 +33,13 @@ MAY_IMPORT = {
 #: vocabulary and not a service, so their modules are kinds of modules.
 DOORS = {
     "charset_normalizer": {"ingest.readers.text"},
-    "docx": {"ingest.readers.word"},
+    "docx": {"ingest.readers.word_file"},
     "httpx": {"rag.generators._http"},
     "llama_index": {"ingest.chunker", "rag.llamaindex"},  # its splitter; an adapter for its users
-    "lxml": {"ingest.readers.html", "ingest.readers.package"},  # web pages; XML in zip archives
+    "lxml": {
+        "ingest.readers.html_tree",
+        "ingest.readers.package",
+    },  # web pages; XML in zip archives
     "markdown_it": {"ingest.readers.markdown"},
     "olefile": {"ingest.readers.outlook"},
     "ollama": {"rag.generators.ollama"},

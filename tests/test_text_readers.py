@@ -137,7 +137,7 @@ def test_a_damaged_byte_in_utf_8_with_few_accents_is_one_damaged_letter(tmp_path
     for text in ("Café at 5 €", "Срок 30"):
         document = read(save(tmp_path, "a.txt", text.encode() + b" \xff end"), title="t")
         assert document.sections[0].text == text + " \ufffd end"
-        assert document.detail == "1 damaged letters are given as «\ufffd»"
+        assert document.detail == "damaged letters, given as «\ufffd»: 1"
     assert read(save(tmp_path, "b.txt", "whole \ufffd"), title="t").detail == ""
 
 

@@ -52,6 +52,7 @@ class Letter:
     attachments: list[str] = field(default_factory=list)  # «name (type, 1,234 bytes)»
     forwarded: list[Letter] = field(default_factory=list)
     encrypted: bool = False
+    hidden: int = 0  # words of its pages that nobody sees
 
     @property
     def subject(self) -> str:
@@ -90,7 +91,7 @@ def document_of(letter: Letter, title: str, reader: str) -> Document:
     sections = tuple(_sections(letter, ""))
     if not sections:
         raise Unreadable("empty", "a message without headers and text")
-    return Document(letter.subject or title, sections, reader)
+    return Document(letter.subject or title, sections, reader, hidden=_hidden(letter))
 
 
 def text_section(text: str) -> list[Section]:
@@ -139,6 +140,10 @@ def _end(letter: Letter) -> str:
 
 def _under(heading: str, name: str) -> str:
     return SEPARATOR.join(filter(None, (heading, name)))
+
+
+def _hidden(letter: Letter) -> int:
+    return letter.hidden + sum(map(_hidden, letter.forwarded))
 
 
 # ------------------------------------------------------------------ message → letter
@@ -199,13 +204,14 @@ def _collect_text(part: Message, kind: str, letter: Letter) -> bool:
     if not kind.startswith("text/") or part.get_content_disposition() == "attachment":
         return False
     try:
-        body = _body(part, kind)
+        body, hidden = _body(part, kind)
     except Unreadable:
         return False  # binary under a false name
     if body and _PGP.match(body[0].text):
         letter.encrypted = True
     else:
         letter.body += body
+        letter.hidden += hidden
     return True
 
 
@@ -228,6 +234,7 @@ def _collect_best(versions: list[Message], letter: Letter, depth: int) -> None:
 
     for n in sorted(range(len(letters)), key=rank, reverse=True)[:1]:
         letter.body += letters[n].body
+        letter.hidden += letters[n].hidden
     for one in letters:
         letter.attachments += one.attachments
         letter.forwarded += one.forwarded
@@ -252,11 +259,13 @@ def _encrypted(part: Message, kind: str) -> bool:
     return kind == "multipart/encrypted"
 
 
-def _body(part: Message, kind: str) -> list[Section]:
+def _body(part: Message, kind: str) -> tuple[list[Section], int]:
+    """What a mail program shows of a text, and how many words it does not show."""
     text = decode(_payload(part), _charset(part))
     if kind in ("text/html", "application/xhtml+xml"):
-        return list(page_sections(text)[1])
-    return text_section(text)
+        _, sections, hidden = page_sections(text)
+        return list(sections), hidden
+    return text_section(text), 0
 
 
 def _children(part: Message) -> list[Message]:

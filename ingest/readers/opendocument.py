@@ -3,41 +3,33 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ingest.readers import Unreadable, clean
-from ingest.readers.html import LOWERED, RAISED, written
+from ingest.readers.opendocument_file import BASE, DRAW, OFFICE, SHOW, TABLE, TEXT, content_of
+from ingest.readers.opendocument_looks import prepare, styles_with, title_styles
 from ingest.readers.outline import Outline
-from ingest.readers.package import open_package, xml
+from ingest.readers.raised import written
 from ingest.readers.slides import Slide, assembled
 from ingest.readers.table import table_text
 from rag.records import Document
 
-_BASE = "{urn:oasis:names:tc:opendocument:xmlns:"
-_TEXT = _BASE + "text:1.0}"
-_TABLE = _BASE + "table:1.0}"
-_DRAW = _BASE + "drawing:1.0}"
-_OFFICE = _BASE + "office:1.0}"
-_STYLE = _BASE + "style:1.0}"
-_SHOW = _BASE + "presentation:1.0}"
-
 #: Not part of the text as it stands: what was deleted, remarks, forms, words for the blind that
 #: only a screen reader speaks.
 _LEFT_OUT = {
-    f"{_TEXT}tracked-changes", f"{_OFFICE}annotation", f"{_TEXT}note-citation",
-    f"{_OFFICE}forms", f"{_SHOW}settings",
-    f"{_BASE}svg-compatible:1.0}}title", f"{_BASE}svg-compatible:1.0}}desc",
+    f"{TEXT}tracked-changes", f"{OFFICE}annotation", f"{TEXT}note-citation",
+    f"{OFFICE}forms", f"{SHOW}settings",
+    f"{BASE}svg-compatible:1.0}}title", f"{BASE}svg-compatible:1.0}}desc",
 }  # fmt: skip
-_PARAGRAPHS = {f"{_TEXT}p", f"{_TEXT}h"}
-_NO_RUN = _LEFT_OUT | _PARAGRAPHS | {f"{_TEXT}note"}
+_PARAGRAPHS = {f"{TEXT}p", f"{TEXT}h"}
+_NO_RUN = _LEFT_OUT | _PARAGRAPHS | {f"{TEXT}note"}
 _GROUPS = {
-    f"{_TABLE}table-header-rows", f"{_TABLE}table-rows", f"{_TABLE}table-row-group",
+    f"{TABLE}table-header-rows", f"{TABLE}table-rows", f"{TABLE}table-row-group",
 }  # fmt: skip
-_PICTURES = (f"{_DRAW}image", f"{_DRAW}object", f"{_DRAW}object-ole")
+_PICTURES = (f"{DRAW}image", f"{DRAW}object", f"{DRAW}object-ole")
 _SPACE = re.compile("[ \t\r\n]+")
 _REPEATED = frozenset({"date-time", "footer", "header", "page-number", "page"})
 #: Cells that the repeat attributes of one table may stand for; a real sheet says so of empty
@@ -64,127 +56,40 @@ def read(path: Path, *, title: str) -> Document:
 
     Raises Unreadable: ``password``, ``too_large``, ``empty``, ``no_text``, ``unreadable``.
     """
-    content = _content(path, "an OpenDocument file")
-    body = content.find(f"{_OFFICE}body")
-    show = body.find(f"{_OFFICE}presentation") if body is not None else None
+    content = content_of(path, "an OpenDocument file")
+    body = content.find(f"{OFFICE}body")
+    show = body.find(f"{OFFICE}presentation") if body is not None else None
     if show is not None:
-        hidden = _styles_with(content, f"{_SHOW}visibility", "hidden")
-        _prepare(content, show)
-        slides = [_slide(page, hidden) for page in show.iterfind(f"{_DRAW}page")]
+        hidden = styles_with(content, f"{SHOW}visibility", "hidden")
+        prepare(content, show)
+        slides = [_slide(page, hidden) for page in show.iterfind(f"{DRAW}page")]
         for slide in slides[:1]:  # with the first, because it is the same on every slide
-            footers = map(_inline, show.iterfind(f"{_SHOW}footer-decl"))
+            footers = map(_inline, show.iterfind(f"{SHOW}footer-decl"))
             slide.blocks += filter(None, footers)
         return assembled(slides, title, "opendocument")
-    text = body.find(f"{_OFFICE}text") if body is not None else None
+    text = body.find(f"{OFFICE}text") if body is not None else None
     if text is None:
         raise Unreadable("unreadable", "neither a text nor a presentation inside")
-    hidden_words = _prepare(content, text)
-    return _text_document(text, _titles(content), title, hidden_words)
+    hidden_words = prepare(content, text)
+    return _text_document(text, title_styles(content), title, hidden_words)
 
 
 def open_sheets(path: Path) -> list[Sheet]:
     """The sheets of an .ods file in order. Raises Unreadable, its rows ``too_large``."""
-    content = _content(path, "an OpenDocument spreadsheet")
-    book = content.find(f"{_OFFICE}body/{_OFFICE}spreadsheet")
+    content = content_of(path, "an OpenDocument spreadsheet")
+    book = content.find(f"{OFFICE}body/{OFFICE}spreadsheet")
     if book is None:
         raise Unreadable("unreadable", "no spreadsheet inside")
-    hidden = _styles_with(content, f"{_TABLE}display", "false")
+    hidden = styles_with(content, f"{TABLE}display", "false")
     return [
         Sheet(
-            clean(table.get(f"{_TABLE}name", "")),
+            clean(table.get(f"{TABLE}name", "")),
             _rows(table),
-            hidden=table.get(f"{_TABLE}style-name") in hidden,
+            hidden=table.get(f"{TABLE}style-name") in hidden,
             pictures=next(table.iter(*_PICTURES), None) is not None,
         )
-        for table in book.iterfind(f"{_TABLE}table")
+        for table in book.iterfind(f"{TABLE}table")
     ]
-
-
-# ------------------------------------------------------------------ the file
-
-
-def _content(path: Path, kind: str) -> Any:
-    """The root of content.xml. Raises Unreadable, ``password`` for an encrypted file."""
-    with open_package(path, kind, holds="META-INF/manifest.xml") as package:
-        if _encrypted(package):
-            raise Unreadable("password", "opens only with a password")
-        return xml(package, "content.xml")
-
-
-def _encrypted(package: zipfile.ZipFile) -> bool:
-    """Older files encrypt each entry, newer ones the whole as one entry; the manifest tells."""
-    return any(
-        entry.get(entry.tag.partition("}")[0] + "}full-path")
-        in ("content.xml", "encrypted-package")
-        for data in xml(package, "META-INF/manifest.xml").iter("{*}encryption-data")
-        if (entry := data.getparent()) is not None
-    )
-
-
-def _styles_with(content: Any, name: str, value: str) -> set[str]:
-    """Names of the automatic styles one of whose properties has this value."""
-    return {
-        style.get(f"{_STYLE}name", "")
-        for style in content.iterfind(f"{_OFFICE}automatic-styles/{_STYLE}style")
-        if any(properties.get(name) == value for properties in style)
-    }
-
-
-def _prepare(content: Any, root: Any) -> int:
-    """Empty everything in the tree that is not shown, mark raised and lowered text, and return how
-    many words nobody sees: of hidden styles, sections, paragraphs and fields."""
-    unseen = _styles_with(content, f"{_TEXT}display", "none")
-    scripts = _scripts(content)
-    hidden, waiting = 0, [root]
-    while waiting:
-        element = waiting.pop()
-        if _marked_hidden(element) or element.get(f"{_TEXT}style-name") in unseen:
-            texts = (*element.itertext(), element.get(f"{_TEXT}string-value", ""))
-            hidden += len(" ".join(texts).split())
-            tail = element.tail
-            element.clear()
-            element.tail = tail
-            continue
-        if marks := element.tag == f"{_TEXT}span" and scripts.get(
-            element.get(f"{_TEXT}style-name")
-        ):
-            element.text = marks[0] + (element.text or "")
-            if len(element):
-                element[-1].tail = (element[-1].tail or "") + marks[1]
-            else:
-                element.text += marks[1]
-        waiting.extend(reversed(element))
-    return hidden
-
-
-def _marked_hidden(element: Any) -> bool:
-    """True for what says of itself that it is hidden, and a paragraph one of whose fields does."""
-    field = f"{_TEXT}hidden-paragraph"
-    return (
-        element.get(f"{_TEXT}display") == "none"
-        or (element.get(f"{_TEXT}is-hidden") == "true" and element.tag != field)
-        or any(child.get(f"{_TEXT}is-hidden") == "true" for child in element.iterchildren(field))
-    )
-
-
-def _scripts(content: Any) -> dict[str, tuple[str, str]]:
-    """Style name → the marks around what it raises («super 58%», «33% 58%») or lowers («sub»)."""
-    found = {}
-    for style in content.iterfind(f"{_OFFICE}automatic-styles/{_STYLE}style"):
-        for properties in style:
-            place = properties.get(f"{_STYLE}text-position", "0%").split()[:1] or ["0%"]
-            if place[0] not in ("0", "0%"):
-                lowered = place[0] == "sub" or place[0].startswith("-")
-                found[style.get(f"{_STYLE}name", "")] = LOWERED if lowered else RAISED
-    return found
-
-
-def _titles(content: Any) -> set[str]:
-    """Styles of the document's title: «Title» and what is derived from it on the spot."""
-    styles = content.iterfind(f"{_OFFICE}automatic-styles/{_STYLE}style")
-    derived = {s.get(f"{_STYLE}name", "") for s in styles
-               if s.get(f"{_STYLE}parent-style-name") == "Title"}  # fmt: skip
-    return derived | {"Title"}
 
 
 # ------------------------------------------------------------------ texts
@@ -193,7 +98,7 @@ def _titles(content: Any) -> set[str]:
 def _text_document(text: Any, titles: set[str], title: str, hidden: int) -> Document:
     outline = Outline()
     for block in _blocks(text):
-        if block.tag == f"{_TABLE}table":
+        if block.tag == f"{TABLE}table":
             outline.add(table_text(_rows(block)) + "\n")
         else:
             level = _level(block, titles)
@@ -214,16 +119,16 @@ def _text_document(text: Any, titles: set[str], title: str, hidden: int) -> Docu
 
 def _level(paragraph: Any, titles: set[str]) -> int:
     """1 for the document's title, 2 and more for headings, 0 for other paragraphs."""
-    if paragraph.tag == f"{_TEXT}h":
-        return _count(paragraph, f"{_TEXT}outline-level", 10) + 1
-    return int(paragraph.get(f"{_TEXT}style-name") in titles)
+    if paragraph.tag == f"{TEXT}h":
+        return _count(paragraph, f"{TEXT}outline-level", 10) + 1
+    return int(paragraph.get(f"{TEXT}style-name") in titles)
 
 
 def _blocks(container: Any) -> Iterator[Any]:
     """Headings, paragraphs and tables in order, out of lists and sections too; the notes and
     boxes inside a paragraph come after it."""
     for child in container:
-        if child.tag == f"{_TABLE}table":
+        if child.tag == f"{TABLE}table":
             yield child
         elif child.tag in _PARAGRAPHS:
             yield child
@@ -238,7 +143,7 @@ def _flat(container: Any) -> str:
     for block in _blocks(container):
         if block.tag in _PARAGRAPHS:
             lines.append(_inline(block))
-        elif block.tag == f"{_TABLE}table":
+        elif block.tag == f"{TABLE}table":
             lines.append(table_text(_rows(block)).strip())
     return "\n".join(filter(None, lines))
 
@@ -251,13 +156,13 @@ def _inline(paragraph: Any) -> str:
 def _runs(element: Any) -> Iterator[str]:
     yield _SPACE.sub(" ", element.text or "")
     for child in element:
-        if child.tag == f"{_TEXT}s":
-            yield " " * _count(child, f"{_TEXT}c", _MOST_SPACES)
-        elif child.tag == f"{_TEXT}tab":
+        if child.tag == f"{TEXT}s":
+            yield " " * _count(child, f"{TEXT}c", _MOST_SPACES)
+        elif child.tag == f"{TEXT}tab":
             yield "\t"
-        elif child.tag == f"{_TEXT}line-break":
+        elif child.tag == f"{TEXT}line-break":
             yield "\n"
-        elif child.tag not in _NO_RUN and not str(child.tag).startswith(_DRAW):
+        elif child.tag not in _NO_RUN and not str(child.tag).startswith(DRAW):
             yield from _runs(child)
         yield _SPACE.sub(" ", child.tail or "")
 
@@ -272,8 +177,8 @@ def _rows(table: Any) -> Iterator[list[str]]:
     that is repeated counts as often as it stands there, and a table with too many is refused.
     """
     left, waiting = _MOST_CELLS, 0
-    for row in _inside(table, f"{_TABLE}table-row"):
-        times = _count(row, f"{_TABLE}number-rows-repeated", 2 * _MOST_CELLS)
+    for row in _inside(table, f"{TABLE}table-row"):
+        times = _count(row, f"{TABLE}number-rows-repeated", 2 * _MOST_CELLS)
         cells, left = _cells(row, left)
         if not cells:
             waiting += times
@@ -289,8 +194,8 @@ def _cells(row: Any, left: int) -> tuple[list[str], int]:
     cells are left to the table."""
     cells: list[str] = []
     waiting = 0
-    for cell in _inside(row, f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
-        times = _count(cell, f"{_TABLE}number-columns-repeated", 2 * _MOST_CELLS)
+    for cell in _inside(row, f"{TABLE}table-cell", f"{TABLE}covered-table-cell"):
+        times = _count(cell, f"{TABLE}number-columns-repeated", 2 * _MOST_CELLS)
         text = " ".join(_flat(cell).split())
         if not text:
             waiting += times
@@ -326,13 +231,13 @@ def _count(element: Any, name: str, most: int) -> int:
 
 
 def _slide(page: Any, hidden: set[str]) -> Slide:
-    slide = Slide(hidden=page.get(f"{_DRAW}style-name") in hidden)
+    slide = Slide(hidden=page.get(f"{DRAW}style-name") in hidden)
     for shape in page:
-        role = shape.get(f"{_SHOW}class", "")
+        role = shape.get(f"{SHOW}class", "")
         if role in _REPEATED or shape.tag in _LEFT_OUT:
             continue
-        if shape.tag == f"{_SHOW}notes":
-            notes = (_flat(s) for s in shape if s.get(f"{_SHOW}class") == "notes")
+        if shape.tag == f"{SHOW}notes":
+            notes = (_flat(s) for s in shape if s.get(f"{SHOW}class") == "notes")
             slide.notes = "\n".join(filter(None, notes))
             continue
         text = _flat(shape)

@@ -125,7 +125,8 @@ class _Storage:
 
 def _letter(message: _Storage, depth: int) -> Letter:
     kind = message.line(_CLASS).upper()
-    letter = Letter(_headers(message), _body(message))
+    body, hidden = _body(message)
+    letter = Letter(_headers(message), body, hidden=hidden)
     for entry in message.children("__attach_version1.0_#"):
         inner = entry.message_inside()
         if inner and depth < _DEEPEST:
@@ -135,6 +136,7 @@ def _letter(message: _Storage, depth: int) -> Letter:
         size = entry.size(_DATA)
         if kind.startswith("IPM.NOTE.SMIME") and (signed := _signed(entry.binary(_DATA))):
             letter.body += signed.body
+            letter.hidden += signed.hidden
             letter.attachments += signed.attachments
             letter.encrypted = letter.encrypted or signed.encrypted
             continue
@@ -176,29 +178,33 @@ def _person(storage: _Storage, name: int, smtp: int, address: int) -> str:
     return f"{shown} <{mail}>" if shown else mail
 
 
-def _body(message: _Storage) -> list[Section]:
-    """Plain text, unless the page says more, else the page, else the rich text."""
+def _body(message: _Storage) -> tuple[list[Section], int]:
+    """Plain text, unless the page says more, else the page, else the rich text; and how many
+    words of it nobody sees."""
     body = text_section(message.text(_BODY))
     page = message.text(_HTML)
     if data := message.binary(_HTML):
         page = decode(data, message.codepage)
     try:
-        sections = list(page_sections(page)[1])
+        _, sections, hidden = page_sections(page)
     except Unreadable:  # nested too deeply
         if not body:
             raise
-        sections = []
+        sections, hidden = (), 0
     if sections and says_more("".join(s.text for s in sections), "".join(s.text for s in body)):
-        return sections
-    if body or sections:
-        return body or sections
+        return list(sections), hidden
+    if body:
+        return body, 0
+    if sections:
+        return list(sections), hidden
     if packed := message.binary(_RTF):
         try:
-            return list(parse_rtf(unpack(packed))[0])
+            sections, hidden = parse_rtf(unpack(packed))
+            return list(sections), hidden
         except Unreadable as failure:
             if failure.status not in ("empty", "no_text"):
                 raise
-    return []
+    return [], hidden
 
 
 # ------------------------------------------------------------------ compressed RTF

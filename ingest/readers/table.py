@@ -40,7 +40,8 @@ def groups(rows: Iterable[Sequence[str]]) -> Iterator[Group]:
 
     The header is the first row more than half as full as the fullest of the first ten, with the
     title above it and the names of single columns under the names of several («Q1 | Q2» under
-    «2024»). Where it is really data, it is only read more often than it stands there.
+    «2024»). Rows of names with a colon beside their values have none. Where it is really data, it
+    is only read more often than it stands there.
     But for empty rows ``first`` of a group follows ``last`` of the one before.
     """
     filled = _filled(rows)
@@ -53,6 +54,8 @@ def groups(rows: Iterable[Sequence[str]]) -> Iterator[Group]:
     while at + 1 < len(opening) and _continues(names, opening[at + 1][1]):
         at += 1
         last, names = opening[at][0], _joined(names, opening[at][1])
+    if any(name.endswith(":") for name in names):  # «Owner: | Jones»: no header, names in rows
+        at, first, last = -1, 0, 0
     top = "".join(line_of(cells) + "\n" for _, cells in opening[: at + 1])
     wide = len(top) > _WIDE
     named = wide and len(top) <= _NAME * _fullness(names)

@@ -52,7 +52,7 @@ def read(path: Path, *, title: str) -> Document:
     if not text.strip():
         raise Unreadable("empty", "nothing but white space")
     damaged = text.count("\ufffd") - data.count("\ufffd".encode())
-    detail = f"{damaged:,} damaged letters are given as «\ufffd»" if damaged > 0 else ""
+    detail = f"damaged letters, given as «\ufffd»: {damaged:,}" if damaged > 0 else ""
     return Document(title, (Section(text),), "text", detail=detail)
 
 
