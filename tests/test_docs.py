@@ -190,6 +190,16 @@ def test_json_examples_have_the_fields_that_the_commands_print(
             "status": rag_here("status", "--failed", *index),
             "search": rag_here("search", *asked),
             "ask": rag_here("ask", *asked, "--generator", "extractive"),
+            "verify": rag_here(
+                "verify",
+                "--claim",
+                "It opens at ten.",
+                "--evidence",
+                str(folder / "notes.txt"),
+                "--json",
+                "--verifier",
+                "rules",
+            ),
             "doctor": rag_here("doctor", *index, "--ollama-url", NOBODY),
             "models": rag_here("models", "--json", "--ollama-url", server.url),
         }

@@ -11,6 +11,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -317,6 +318,7 @@ def test_an_index_that_may_not_be_written_can_be_read(tmp_path: Path) -> None:
 #: Puts version 2 of a.txt and b.txt, as a change or as a rebuild, and is killed on the way.
 WRITING = """
 import sys
+import threading
 from pathlib import Path
 from rag.store.embedded import EmbeddedWriter
 from test_generations import META, write
@@ -722,3 +724,18 @@ def test_points_of_a_kind_unknown_are_another_version_s(tmp_path: Path) -> None:
         writer._shard.update(edge.UpdateOperation.upsert_points([strange]))
         with pytest.raises(IndexMismatch, match="unknown kind"):
             writer.publish()
+
+
+def test_a_refusal_waits_for_the_name_of_an_owner_who_has_just_come(tmp_path: Path) -> None:
+    """The lock is taken an instant before its owner is written down."""
+    generations = Generations(tmp_path / "index")
+    held = generations.lock_for_writing()
+    lock = tmp_path / "index" / "writer.lock"
+    named = lock.read_text()
+    lock.write_text("")
+    writing = threading.Timer(0.1, lock.write_text, [named])
+    writing.start()
+    with pytest.raises(IndexLocked, match=f"written by process {os.getpid()} on "):
+        Generations(tmp_path / "index").lock_for_writing()
+    writing.join()
+    generations.unlock(held)

@@ -178,3 +178,18 @@ def test_verify_loads_no_model_and_import_rag_loads_nothing() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert {"verify", "Verdict"} <= set(rag.__all__)
+
+
+def test_words_that_run_over_a_line_end_are_word_for_word_whatever_they_say() -> None:
+    """«failure» within the quoted words takes nothing back; beside them it would."""
+    source = "Probable Cause and Findings\n\nThe cause is the pilot's failure to\nstop."
+    claim = "Probable Cause and Findings The cause is the pilot's failure to stop."
+    assert verify(claim, source).label == "supported"
+    taken_back = verify("Leave is 21 days a year.", "It is false that leave is 21 days a year.")
+    assert taken_back.label != "supported"
+
+
+def test_a_form_is_no_conversation() -> None:
+    """The labels of a form stand once each; speakers come again."""
+    form = "Operator: Jones Flying\nOwner: US Bancorp\nDate: May 3\nPilot: Ann Jones\nSeat: left"
+    assert verify("The operator was Jones Flying.", form).label == "no_mismatch"

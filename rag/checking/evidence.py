@@ -46,14 +46,14 @@ def word_for_word(claim: str, material: Material) -> Quote | None:
         if place is None or len(bare.split()) < _SHORTEST:
             continue
         around = [
-            s.text for s in material.stretches
+            (s.start, s.start + len(s.text)) for s in material.stretches
             if s.index == index and s.start < place[1] and s.start + len(s.text) > place[0]
         ]  # fmt: skip
         if not around:
             continue  # it stands in a sentence that is addressed to the checker
-        own = text[place[0] : place[1]]
-        if not _TAKES_BACK.search(" ".join(around).replace(own, " ")):
-            return Quote(own, index)
+        beside = text[around[0][0] : place[0]] + " " + text[place[1] : around[-1][1]]
+        if not _TAKES_BACK.search(beside):
+            return Quote(text[place[0] : place[1]], index)
     return None
 
 

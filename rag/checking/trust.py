@@ -76,6 +76,8 @@ def english(text: str) -> bool:
 
 
 def conversation(text: str) -> bool:
-    """Whether a text is mostly turns of speakers, «Ann: …»."""
+    """Whether a text is mostly turns of speakers, «Ann: …», who come again: the labels of a form,
+    «Operator: …», stand once each."""
     lines = [line for line in text.splitlines() if line.strip()]
-    return len(_SPEAKER.findall(text)) >= max(4, 0.5 * len(lines))
+    turns = [turn.strip() for turn in _SPEAKER.findall(text)]
+    return len(turns) >= max(4, 0.5 * len(lines)) and len(set(turns)) <= len(turns) / 2
