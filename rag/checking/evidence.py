@@ -40,9 +40,10 @@ def word_for_word(claim: str, material: Material) -> Quote | None:
 
     «It is false that leave is 21 days» does not say that leave is 21 days.
     """
-    bare = claim.strip(" \"“”«»'.")
+    unquoted = claim.strip(" \"“”«»'")
+    bare = unquoted.rstrip(".")
     for index, text in enumerate(material.texts):
-        place = locate(claim, text) or locate(bare, text)
+        place = locate(claim, text) or locate(unquoted, text) or locate(bare, text)
         if place is None or len(bare.split()) < _SHORTEST:
             continue
         around = [
