@@ -54,7 +54,7 @@ def verify(
         if not files:
             raise UsageError("a claim without evidence", "give --evidence FILE")
         wanted: Iterator[tuple[str, list[str]]] = iter([(claim, [_text(file) for file in files])])
-    elif pairs:
+    elif pairs is not None:
         wanted = _pairs(Path(pairs))
     checker = choose_checker(settings)
     if calibrate:
@@ -63,7 +63,7 @@ def verify(
     for verdict in _checked(wanted, checker):
         if not as_json:
             _show(verdict)
-        elif pairs:
+        elif pairs is not None:
             click.echo(json.dumps(verdict.to_dict(), ensure_ascii=False))
         else:
             print_json(verdict.to_dict())
@@ -122,7 +122,7 @@ def _text(file: str) -> str:
 
 def _pairs(path: Path) -> Iterator[tuple[str, list[str]]]:
     """The claims and evidence of a JSON Lines file. Raises UsageError naming file and line."""
-    for number, line in enumerate(_text(str(path)).splitlines(), 1):
+    for number, line in enumerate(_text(str(path)).split("\n"), 1):
         if not line.strip():
             continue
         try:

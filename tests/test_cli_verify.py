@@ -50,6 +50,7 @@ def test_pairs_give_a_line_each_in_their_order(tmp_path: Path) -> None:
         ((), "nothing to check"),
         (("--claim", "x"), "without evidence"),
         (("--claim", "x", "--pairs", "y"), "too much"),
+        (("--pairs", ""), "cannot be read"),
         (("--claim", "x", "--evidence", "missing.txt"), "missing.txt"),
         (("--claim", "x", "--evidence", "{source}", "--verifier", "oracle"), "oracle"),
         (("--claim", "x", "--evidence", "{source}", "--verifier", "nli"), "no NLI model"),
@@ -70,6 +71,16 @@ def test_a_line_that_is_no_pair_is_named_by_file_and_line(tmp_path: Path) -> Non
     done = rag_here("verify", "--pairs", str(file), "--json", "--verifier", "rules")
     assert done.code == 2
     assert f"{file}, line 2" in one_error_line(done.err)
+
+
+def test_a_line_separator_inside_a_claim_ends_no_line(tmp_path: Path) -> None:
+    """JSON may hold U+2028 as it is; only a newline ends a line of the file."""
+    file = tmp_path / "pairs.jsonl"
+    pair = {"claim": "Leave is\u2028 25 days.", "evidence": SOURCE}
+    file.write_text(json.dumps(pair, ensure_ascii=False) + "\n", encoding="utf-8")
+    done = rag_here("verify", "--pairs", str(file), "--json", "--verifier", "rules")
+    assert len(done.out.strip().split("\n")) == 1
+    assert json.loads(done.out)["verdict"] in ("contradicted", "not_supported")
 
 
 def test_a_verifier_that_was_asked_for_and_is_not_there_is_exit_code_14(source: Path) -> None:
