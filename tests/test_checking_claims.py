@@ -38,3 +38,13 @@ def test_a_claim_is_the_sentence_without_its_marks(sentence: str, claim: str) ->
 )  # fmt: skip
 def test_questions_greetings_headings_and_the_refusal_claim_nothing(sentence: str) -> None:
     assert claim_of(sentence) is None
+
+
+def test_only_what_opens_a_sentence_is_a_bullet() -> None:
+    """«(s)» and «2.» further on belong to the words and figures before them."""
+    for claim in (
+        "The probable cause(s) of it are two.",
+        "It rose - by a third - to 2. 5 percent.",
+    ):
+        assert claim_of(claim) == claim
+    assert claim_of("a) The fee is 40 euros.") == "The fee is 40 euros."

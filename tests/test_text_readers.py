@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reading import refused, save, shown
 
 from ingest.readers import Unreadable, read
 from ingest.readers import json as json_reader
@@ -19,24 +20,6 @@ from ingest.readers.text import decode
 
 SAMPLES = Path(__file__).parents[1] / "data" / "samples"
 HOSTILE = Path(__file__).parents[2] / "shared" / "data" / "hostile"
-
-
-def save(folder: Path, name: str, content: str | bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def shown(path: Path) -> list[tuple[str, str]]:
-    """(heading, text) of each section."""
-    return [(section.heading, section.text) for section in read(path, title="t").sections]
-
-
-def refused(path: Path) -> Unreadable:
-    with pytest.raises(Unreadable) as caught:
-        read(path, title="t")
-    assert "\n" not in str(caught.value)
-    return caught.value
 
 
 # ------------------------------------------------------------------ encodings

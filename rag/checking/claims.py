@@ -8,7 +8,7 @@ import unicodedata
 from prompts import MARKER, REFUSAL
 from rag.quotes import NO_SPACES_FROM
 
-_BULLET = re.compile(r"\s*(?:[-*•·–‣▪]|\(?\d{1,2}[.)]|\(?[a-z]\))\s+")
+_BULLET = re.compile(r"\A\s*(?:[-*•·–‣▪]|\(?\d{1,2}[.)]|\(?[a-z]\))\s+")
 _EMPHASIS = re.compile(r"(\*\*|__|`)")
 _REFUSED = re.compile(rf"\W*{REFUSAL}\s*(?:[.:;—–-].*)?\W*\Z", re.IGNORECASE | re.DOTALL)
 _ASKS = re.compile(
