@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
+from rag.errors import EXIT_FILES_FAILED, EXIT_OK
 from rag.records import FileRecord
 
 
@@ -50,7 +51,8 @@ class IngestReport:
     @property
     def exit_code(self) -> int:
         """3 when any file is not in the index as a whole, apart from unsupported ones."""
-        return 3 if self.files["failed"] or self.files["partial"] else 0
+        failed = self.files["failed"] or self.files["partial"]
+        return EXIT_FILES_FAILED if failed else EXIT_OK
 
     def to_dict(self) -> dict[str, Any]:
         problems = [{**asdict(p), "pages": list(p.pages)} for p in self.problems]

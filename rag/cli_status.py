@@ -30,6 +30,14 @@ REMEDIES = {
     "CSV, JSON, HTML, Markdown or text",
     "empty": "nothing to do: there is no text in it",
 }
+#: The same where the file is no PDF: passwords and OCR are for those alone.
+_NOT_PDF = {
+    "partial": "if what is missing stands in pictures, save it as PDF, then OCR can read it",
+    "password": "save a copy that opens without it",
+    "no_text": "if its text stands in pictures, save it as PDF, then OCR can read it",
+}
+#: For a file whose text was left out because nobody sees it.
+_UNSEEN = "if that text is meant, set hidden_text = true, then rag ingest --retry-failed"
 #: For a link whose target is gone or is the link itself: it will not come back on its own.
 _MEND_LINK = "remove the link or mend its target, then rag ingest"
 #: For a file that needs more memory than a reader has.
@@ -94,6 +102,10 @@ def remedy(record: FileRecord) -> str:
         return _MORE_MEMORY
     if record.status == "vanished" and "leads nowhere" in record.detail:
         return _MEND_LINK
+    if record.status == "no_text" and "nobody sees" in record.detail:
+        return _UNSEEN
+    if record.status in _NOT_PDF and not record.file.lower().endswith(".pdf"):
+        return _NOT_PDF[record.status]
     return REMEDIES.get(record.status, "")
 
 
@@ -107,7 +119,7 @@ def _listed(counts: dict[str, int]) -> str:
 
 
 def _reading_lines(files: list[FileRecord]) -> Iterator[str]:
-    """Which readers read how many files, and how many words they kept out."""
+    """Which readers read how many files, and how many words in them nobody sees."""
     readers = Counter(f.reader for f in files if f.reader)
     if readers:
         yield f"readers      {_listed(readers)}"
@@ -115,7 +127,7 @@ def _reading_lines(files: list[FileRecord]) -> Iterator[str]:
     if words:
         yield (
             f"hidden       {_counted(words, 'word')} in {_counted(within, 'file')} that a person "
-            "cannot see, kept out: rag status --hidden"
+            "cannot see: rag status --hidden"
         )
 
 

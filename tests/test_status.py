@@ -105,7 +105,7 @@ def test_json_is_restricted_to_the_files_asked_for(
 # ------------------------------------------------------------------ text
 
 
-KEPT_OUT = "that a person cannot see, kept out: rag status --hidden"
+KEPT_OUT = "that a person cannot see: rag status --hidden"
 
 
 def test_the_overview_counts_readers_hidden_words_and_names_problems(small: Path) -> None:
@@ -200,6 +200,20 @@ def test_a_remedy_names_the_setting_that_helps(
     status: FileStatus, detail: str, setting: str
 ) -> None:
     assert setting in settings_named(remedy(line("a.pdf", status, detail=detail)))
+
+
+@pytest.mark.parametrize("status", ["password", "no_text", "partial"])
+def test_passwords_and_ocr_are_offered_for_pdfs_alone(status: FileStatus) -> None:
+    """Neither does anything for other files, and a remedy that does nothing costs an evening."""
+    for_pdf, for_word = remedy(line("a.PDF", status)), remedy(line("a.docx", status))
+    assert set(settings_named(for_pdf)) & {"passwords", "ocr"}
+    assert not set(settings_named(for_word))
+    assert "retry-failed" not in for_word
+
+
+def test_text_left_out_because_nobody_sees_it_can_be_asked_for() -> None:
+    shown = remedy(line("a.docx", "no_text", detail="only text that nobody sees, 12 words"))
+    assert "hidden_text" in settings_named(shown)
 
 
 def test_a_file_that_is_large_itself_needs_no_memory_but_a_split() -> None:
