@@ -2,7 +2,9 @@
 
 A template has two headed parts. «# rules» is sent as it stands, byte for byte the same with every
 question, so that a model server's prefix cache holds it. «# material» is filled with the fenced
-passages and the question; in the judge's template, with the claim to be judged.
+passages and the question; in the judge's template, with the claim to be judged. The template of a
+revision has one part, «# request»: it follows the filled material of the first answer, which the
+server has read already.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -39,26 +41,33 @@ class TemplateError(ValueError):
 class Template:
     """A checked template: ``rules`` is sent as it is, ``material`` has both fields.
 
-    ``asks`` names the field beside the passages: «question», or «claim» for the judge.
+    ``asks`` names the field beside the passages: «question», or «claim» for the judge. ``request``
+    asks for a revision, behind the material, and ``sentences`` are the fenced ones it is about.
     """
 
     name: str
     rules: str
     material: str
     asks: Literal["question", "claim"] = "question"
+    request: str = ""
+    sentences: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
         """Names the exact text that was used, in records and history."""
-        return hashlib.sha256(f"{self.rules}\0{self.material}".encode()).hexdigest()[:16]
+        parts = [self.rules, self.material, *filter(None, [self.request])]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     def fill(self, asked: str, passages: Iterable[str]) -> str:
         """The material with fenced passages and the question or claim, which opens no fence."""
         fields = {
             "passages": "\n".join(passages),
-            self.asks: inert(" ".join(asked.split())),
+            self.asks: _one_line(asked),
         }
-        return re.sub(rf"\{{(passages|{self.asks})\}}", lambda m: fields[m.group(1)], self.material)
+        filled = re.sub(
+            rf"\{{(passages|{self.asks})\}}", lambda m: fields[m.group(1)], self.material
+        )
+        return filled + self.request.replace("{sentences}", "\n".join(self.sentences))
 
 
 def load(name: str = "answer") -> Template:
@@ -73,6 +82,15 @@ def load(name: str = "answer") -> Template:
 def load_judge() -> Template:
     """The template by which a chat model judges a claim; only the one shipped here."""
     return _read(_FOLDER / "judge.md", "claim")
+
+
+def for_revision(template: Template, sentences: Iterable[str]) -> Template:
+    """The template of an answer, asking for its revision: the same rules and passages, and behind
+    them what became of each sentence (`fence_sentence`)."""
+    _, _, request = (_FOLDER / "repair.md").read_text(encoding="utf-8").partition("# request\n")
+    return replace(
+        template, name=f"{template.name}+repair", request=request, sentences=tuple(sentences)
+    )
 
 
 def _read(path: Path, asks: Literal["question", "claim"]) -> Template:
@@ -98,6 +116,21 @@ def fence(number: int, text: str, *, file: str, page: int | None = None) -> str:
     return f'<passage n="{number}" file="{name}"{place}>\n{inert(text)}\n</passage>'
 
 
+def fence_sentence(
+    number: int, text: str, *, citations: Iterable[int], check: str, reasons: Iterable[str] = ()
+) -> str:
+    """One sentence of an answer, what its check came to and why, between marks that neither the
+    sentence nor a source quoted in a reason can forge or close."""
+    marks = "".join(f"[{n}]" for n in citations)
+    lines = [f"{_one_line(text)} {marks}".rstrip(), *(f"reason: {_one_line(r)}" for r in reasons)]
+    inside = "\n".join(lines)
+    return f'<sentence n="{number}" check="{check}">\n{inside}\n</sentence>'
+
+
+def _one_line(text: str) -> str:
+    return inert(" ".join(text.split()))
+
+
 def inert(text: str) -> str:
     """Untrusted text that can open no fence, close none, and forge no citation marker.
 
@@ -106,5 +139,5 @@ def inert(text: str) -> str:
     """
     text = "".join(c for c in text if unicodedata.category(c) != "Cf")
     text = re.sub(r"[^\S\n]", " ", text)
-    text = re.sub(r"<(?=\s*/?\s*passage)", "‹", text, flags=re.IGNORECASE)
+    text = re.sub(r"<(?=\s*/?\s*(?:passage|sentence))", "‹", text, flags=re.IGNORECASE)
     return MARKER.sub(r"(\1)", text)

@@ -32,6 +32,9 @@ _ASKS = re.compile(
 #: sentence and judges nothing.
 _LEAST_OVERLAP = 0.34
 
+#: The reason given for an invented quotation.
+INVENTED = "the quoted words «{}» are in no passage it cites"
+
 
 @dataclass(frozen=True, slots=True)
 class Cited:
@@ -94,11 +97,8 @@ def _sentence(text: str, numbers: tuple[int, ...], known: dict[int, Passage]) ->
     if is_refusal(text) or (text.endswith("?") and not numbers and _ASKS.match(text)):
         return Sentence(text, numbers, verdict=None)
     evidence: list[Evidence] = []
-    reasons = [
-        f"the quoted words «{quoted[:60]}» are in no passage it cites"
-        for quoted in _quotations(text)
-        if not any(locate(quoted, known[n].text) for n in numbers)
-    ]
+    invented = invented_quotations(text, [known[n] for n in numbers])
+    reasons = [INVENTED.format(quoted[:60]) for quoted in invented]
     for number in numbers:
         quote = best_quote(text, known[number])
         if quote:
@@ -108,6 +108,11 @@ def _sentence(text: str, numbers: tuple[int, ...], known: dict[int, Passage]) ->
     if not numbers:
         reasons.append("cites no passage")
     return Sentence(text, numbers, "unverified", None, tuple(reasons), tuple(evidence))
+
+
+def invented_quotations(text: str, cited: Sequence[Passage]) -> list[str]:
+    """What a sentence says is quoted and stands in none of the passages it cites."""
+    return [q for q in _quotations(text) if not any(locate(q, p.text) for p in cited)]
 
 
 def _quotations(text: str) -> list[str]:

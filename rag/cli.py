@@ -11,20 +11,11 @@ from typing import Any
 
 import click
 
+from rag.cli_screen import Screen
 from rag.errors import EXIT_FLAGGED, EXIT_REFUSED, UsageError
 from rag.options import common_options, file_filter, print_json, run, say, settings_from
-from rag.records import Answer, Passage
-from rag.render import (
-    LiveText,
-    author_line,
-    coverage_line,
-    evidence_lines,
-    json_text,
-    one_line,
-    passage_lines,
-    plain,
-    source_lines,
-)
+from rag.records import Answer
+from rag.render import coverage_line, json_text, passage_lines
 
 #: Subcommand → where it lives.
 _COMMANDS = {
@@ -33,6 +24,7 @@ _COMMANDS = {
     "search": "rag.cli:search",
     "ask": "rag.cli:ask",
     "verify": "rag.cli_verify:verify",
+    "eval": "eval.cli:eval_",
     "doctor": "rag.cli_status:doctor",
     "models": "rag.cli_models:models",
     "pull": "rag.cli_models:pull",
@@ -112,6 +104,9 @@ def search(
 )
 @click.option("--verifier-model", metavar="NAME", help="NLI model's folder or hub name, or judge.")
 @click.option("--no-verify", "verify", flag_value=False, default=None, help="Check no sentence.")
+@click.option(
+    "--repair", is_flag=True, default=None, help="Send flagged sentences back to the model, once."
+)
 @click.option("--evidence", is_flag=True, help="Show every quote in full.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, at the end.")
 @click.option(
@@ -137,7 +132,8 @@ def ask(
     settings = settings_from(ctx, flags)
     if save:
         _must_be_savable(save)
-    screen = _Screen(live=not as_json and sys.stdout.isatty(), silent=as_json)
+    live = not as_json and sys.stdout.isatty()
+    screen = Screen(live=live, silent=as_json, whole=evidence)
     with Pipeline.from_settings(settings) as pipeline:
         try:
             answer = pipeline.ask(question, files=file_filter(filters), watch=screen)
@@ -147,50 +143,12 @@ def ask(
     if as_json:
         print_json(answer.to_dict())
     else:
-        screen.finish(answer, whole=evidence)
+        screen.finish(answer)
     if save:
         _save(answer, save)
     if answer.refused:
         return EXIT_REFUSED
     return EXIT_FLAGGED if strict and answer.summary["flagged"] else 0
-
-
-class _Screen:
-    """Shows an answer while it is made: sources first, then the words as they come."""
-
-    def __init__(self, *, live: bool, silent: bool) -> None:
-        self._live = LiveText() if live else None
-        self._silent = silent
-
-    def passages(self, passages: list[Passage]) -> None:
-        if not self._silent and passages:
-            click.echo("\n".join(["Sources", *source_lines(passages), ""]))
-
-    def notice(self, text: str) -> None:
-        say(text)
-
-    def text(self, piece: str) -> None:
-        if self._live:
-            self._live.write(piece)
-
-    def void(self) -> None:
-        if self._live:
-            self._live.strike()
-
-    def finish(self, answer: Answer, *, whole: bool) -> None:
-        if self._live and self._live.text == plain(answer.answer):
-            self._live.end()
-        else:
-            if self._live:
-                self._live.strike()
-            click.echo("\n".join(f"  {one_line(line)}" for line in answer.answer.splitlines()))
-        lines = evidence_lines(answer.sentences, whole=whole)
-        click.echo("\n".join(["", "Evidence", *lines, ""]) if lines else "")
-        if answer.refusal_reason:
-            click.echo(f"Refused: {one_line(answer.refusal_reason)}.")
-        for notice in answer.notices:
-            say(notice)
-        click.echo(f"{author_line(answer)} {coverage_line(answer.coverage)}")
 
 
 def _must_be_savable(path: Path) -> None:

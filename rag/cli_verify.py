@@ -1,4 +1,5 @@
-"""``rag verify``: claims against the texts they are said to rest on."""
+"""``rag verify``: claims against the texts they are said to rest on, saved answers against the
+index as it is now."""
 
 from __future__ import annotations
 
@@ -6,13 +7,17 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from rag.errors import UsageError
+from rag.errors import EXIT_FLAGGED, EXIT_OK, UsageError
 from rag.options import common_options, print_json, say, settings_from
-from rag.render import MARKS, WORDS, one_line
+from rag.render import MARKS, WORDS, coverage_line, one_line, rechecked_lines
+from rag.settings import Settings
+
+if TYPE_CHECKING:
+    from rag.recheck import SentenceNow
 
 #: Pairs that a model reads in one batch.
 _TOGETHER = 32
@@ -24,6 +29,10 @@ _TOGETHER = 32
     "--evidence", "files", multiple=True, metavar="FILE", help="Text it rests on; - for stdin."
 )
 @click.option("--pairs", metavar="FILE", help="Many, a JSON line each: claim, evidence.")
+@click.option("--record", metavar="FILE", help="A saved answer, against the index as it is now.")
+@click.option(
+    "--strict", is_flag=True, help="Exit 6 when a claim is flagged, or a sentence does not hold."
+)
 @click.option("--calibrate", is_flag=True, help="Measure the verifier's errors, and keep them.")
 @click.option(
     "--verifier", metavar="auto|rules|decision|nli|judge", help="Which model checks, if any."
@@ -38,18 +47,24 @@ def verify(
     claim: str | None,
     files: tuple[str, ...],
     pairs: str | None,
+    record: str | None,
+    strict: bool,
     calibrate: bool,
     as_json: bool,
     **flags: Any,
-) -> None:
-    """Check a claim against texts, by rules, the offline score, and a model where there is one."""
+) -> int:
+    """Check a claim against texts, by rules, the offline score, and a model where there is one; or
+    a saved answer against the documents."""
     from rag.checking.models.choose import choose_checker
 
     settings = settings_from(ctx, flags)
-    if sum((claim is not None, pairs is not None, calibrate)) != 1:
+    if sum((claim is not None, pairs is not None, record is not None, calibrate)) != 1:
         raise UsageError(
-            "nothing to check, or too much", "give --claim TEXT --evidence FILE, or --pairs FILE"
+            "nothing to check, or too much",
+            "give --claim TEXT --evidence FILE, or --pairs FILE, or --record FILE",
         )
+    if record is not None:
+        return _recheck(settings, Path(record), as_json=as_json, strict=strict)
     if claim is not None:
         if not files:
             raise UsageError("a claim without evidence", "give --evidence FILE")
@@ -59,14 +74,44 @@ def verify(
     checker = choose_checker(settings)
     if calibrate:
         _calibrate(checker, as_json=as_json)
-        return
+        return EXIT_OK
+    flagged = False
     for verdict in _checked(wanted, checker):
+        flagged |= verdict.label in ("contradicted", "not_supported")
         if not as_json:
             _show(verdict)
         elif pairs is not None:
             click.echo(json.dumps(verdict.to_dict(), ensure_ascii=False))
         else:
             print_json(verdict.to_dict())
+    return EXIT_FLAGGED if strict and flagged else EXIT_OK
+
+
+def _recheck(settings: Settings, path: Path, *, as_json: bool, strict: bool) -> int:
+    """Each sentence as soon as it is checked, then how many hold."""
+    from rag.pipeline import Pipeline
+    from rag.saved import read_saved
+
+    def show(sentence: SentenceNow) -> None:
+        if not as_json and (lines := rechecked_lines(sentence)):
+            click.echo("\n".join(lines))
+
+    saved = read_saved(path)
+    if not as_json:
+        click.echo(f"{one_line(saved.question)}\n")
+    with Pipeline.from_settings(settings) as pipeline:
+        outcome = pipeline.recheck(saved, show)
+    hold, fail = outcome.summary["hold"], outcome.summary["do_not_hold"]
+    if as_json:
+        print_json(outcome.to_dict())
+    else:
+        held = (
+            f"{hold} of {hold + fail} sentences hold." if hold + fail else "No sentence to check."
+        )
+        click.echo(f"\n{held} {coverage_line(outcome.coverage)}")
+    for notice in outcome.notices:
+        say(notice)
+    return EXIT_FLAGGED if strict and fail else EXIT_OK
 
 
 def _checked(pairs: Iterator[tuple[str, list[str]]], checker: Any) -> Iterator[Any]:

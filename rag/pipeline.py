@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from prompts import REFUSAL
-from rag.citations import Cited, cite
+from rag.citations import cite
 from rag.embedder import Embedder
-from rag.errors import ModelUnavailable, UsageError
+from rag.errors import UsageError
 from rag.fingerprint import must_be_askable
-from rag.gate import too_weak
+from rag.gate import too_weak, unquotable
 from rag.generators.base import Generator
+from rag.generators.choose import choose_generator
 from rag.generators.extractive import ExtractiveGenerator
 from rag.prompting import build_prompt, load_template
-from rag.records import Answer, Coverage, Draft, Passage, Prompt, Sentence, Timings
+from rag.records import Answer, Coverage, Passage, Prompt, Repair
+from rag.repair import attempt, repaired
 from rag.reranker import Reranker
 from rag.retrieval import Retriever
 from rag.settings import Settings, load_settings
+from rag.stages import Clock, Silent, Watcher
 from rag.store import open_reader
 from rag.store.base import Reader
+
+if TYPE_CHECKING:
+    from rag.checking.answers import Checking
+    from rag.recheck import QuoteNow, Recheck, SentenceNow
+    from rag.saved import SavedAnswer
 
 #: Most passages a question may ask for.
 MOST_PASSAGES = 1000
 
-
-class Watcher(Protocol):
-    """Hears of an answer while it is made."""
-
-    def passages(self, passages: list[Passage]) -> None: ...
-    def notice(self, text: str) -> None: ...
-    def text(self, piece: str) -> None: ...
+_NO_ANSWER = "the passages do not answer the question"
 
 
 class Pipeline:
@@ -95,24 +96,57 @@ class Pipeline:
         k: int | None = None,
         files: str | None = None,
         watch: Watcher | None = None,
+        repair: bool | None = None,
     ) -> Answer:
         """Answer from the documents, or refuse. Nothing incomplete is ever returned.
 
+        ``repair`` (else the setting of that name) sends flagged sentences back to the model, once.
         Raises UsageError, StoreUnavailable, ModelUnavailable or ReplyInvalid.
         """
-        watch = watch or _Silent()
-        clock = _Clock()
+        watch, clock = watch or Silent(), Clock()
+        repair = self._repairing(repair)
         wanted = self._checked(question, k, self.settings.ask_k)
         passages = self._retriever.gather(question, wanted, files)
         clock.mark("retrieve")
         watch.passages(passages)
-        if reason := too_weak(question, passages, self._embedder.identity, self.settings):
+        identity = self._embedder.identity
+        if reason := too_weak(question, passages, identity, self.settings):
             return self._refused(question, passages, reason, files, clock)
-        generator, digest = self._choose_generator(watch)
+        generator, digest = choose_generator(self.settings, self._embedder, watch.notice)
+        if isinstance(generator, ExtractiveGenerator):  # it cannot read what it would quote
+            sentences = generator.sentences(question, passages)
+            if reason := unquotable(question, passages, sentences, identity, self.settings):
+                return self._refused(question, passages, reason, files, clock)
         prompt = build_prompt(question, passages, self._template, generator)
-        draft = generator.generate(prompt, watch.text)
-        clock.mark("generate")
-        return self._answered(prompt, draft, digest, files, clock)
+        return self._answered(prompt, generator, digest, files, watch, clock, repair=repair)
+
+    def recheck(
+        self, saved: SavedAnswer, heard: Callable[[SentenceNow], None] | None = None
+    ) -> Recheck:
+        """A saved answer (`rag.saved.read_saved`) against the index as it is now. ``heard`` gets
+        each sentence as soon as it is checked.
+
+        Raises UsageError, StoreUnavailable or ModelUnavailable.
+        """
+        from rag.recheck import Recheck, notices_of, recheck
+
+        k = self._checked(saved.question, None, self.settings.ask_k)
+        checking = self.checking(saved.generator)
+        sentences = []
+        for sentence in recheck(saved, self._retriever, checking, k):
+            if heard:
+                heard(sentence)
+            sentences.append(sentence)
+        quotes = [q for s in sentences for q in s.quotes]
+        return Recheck(
+            question=saved.question,
+            refused=saved.refused,
+            sentences=tuple(sentences),
+            verifier=checking.verifier,
+            saved_verifier=saved.verifier,
+            coverage=self.coverage(),
+            notices=(*notices_of(saved, checking), *self._outdated(quotes)),
+        )
 
     def coverage(self, files: str | None = None) -> Coverage:
         """How much of the folder a question with this filter rests on."""
@@ -130,6 +164,12 @@ class Pipeline:
         if not self._closed:
             self._closed = True
             self._reader.close()
+
+    def _repairing(self, wanted: bool | None) -> bool:
+        repair = self.settings.repair if wanted is None else wanted
+        if repair and not self.settings.verify:
+            raise UsageError("repair needs the check, which is off", "leave out --no-verify")
+        return repair
 
     def _checked(self, question: str, k: int | None, usual: int) -> int:
         """How many passages to look for, once all is such that one can."""
@@ -156,114 +196,68 @@ class Pipeline:
     ) -> None:
         self.close()
 
-    # -------------------------------------------------------------- generators
-
-    def _choose_generator(self, watch: Watcher) -> tuple[Generator, str | None]:
-        """The generator to use and its model's digest. ``auto`` falls back to quoting, and says
-        what to type for a written answer."""
-        wanted = self.settings.generator
-        if wanted == "auto" and self.settings.openai_url:
-            wanted = "openai"
-        if wanted in ("auto", "ollama"):
-            generator = self._ollama(quick=wanted == "auto")
-            try:
-                return generator, generator.check()
-            except ModelUnavailable as error:
-                if wanted == "ollama":
-                    raise
-                start = "" if "ollama pull" in error.remedy else "ollama serve, then "
-                watch.notice(
-                    f"{error.problem}, so the sources are quoted; for a written answer: "
-                    f"{start}ollama pull {self.settings.model}"
-                )
-        if wanted == "openai":
-            server = self._openai()
-            return server, server.check()
-        return ExtractiveGenerator(self._embedder), None
-
-    def _ollama(self, *, quick: bool) -> Generator:
-        from rag.generators.ollama import OllamaGenerator, OllamaServer
-
-        s = self.settings
-        timeout = min(1.5, s.connect_timeout) if quick else s.connect_timeout
-        server = OllamaServer(s.ollama_url, connect_timeout=timeout, reply_timeout=s.reply_timeout)
-        return OllamaGenerator(
-            server, s.model, context=s.context, answer_tokens=s.answer_tokens, seed=s.seed,
-            keep_alive=s.keep_alive,
-        )  # fmt: skip
-
-    def _openai(self) -> Generator:
-        from rag.generators.openai import OpenAIGenerator
-
-        s = self.settings
-        if not s.openai_url:
-            raise UsageError("no OpenAI-compatible server is named", "give --openai-url URL")
-        default = s.model == Settings().model  # Ollama's name; other servers may serve another
-        return OpenAIGenerator(
-            s.openai_url, s.model, or_first=default, api_key=s.openai_api_key, context=s.context,
-            answer_tokens=s.answer_tokens, seed=s.seed, connect_timeout=s.connect_timeout,
-            reply_timeout=s.reply_timeout,
-        )  # fmt: skip
-
     # -------------------------------------------------------------- answers
 
-    def _answered(
-        self, prompt: Prompt, draft: Draft, digest: str | None, files: str | None, clock: _Clock
-    ) -> Answer:
-        writer = {"kind": draft.kind, "model": draft.model, "digest": draft.digest or digest}
-        cited = cite(draft.text, prompt.passages)
-        sentences, verifier = self._check(cited, prompt, writer)
-        clock.mark("verify")
-        notices = [*cited.notices, *self._outdated(prompt.passages)]
-        if prompt.dropped:
-            left = ", ".join(f"[{p.rank}]" for p in prompt.dropped)
-            notices.append(f"left out for lack of room in the context: {left}")
-        return Answer(
-            question=prompt.question,
-            answer=REFUSAL if cited.refused else cited.answer,
-            refused=cited.refused,
-            refusal_reason="the passages do not answer the question" if cited.refused else None,
-            sentences=sentences,
-            passages=prompt.passages,
-            coverage=self.coverage(files),
-            generator=writer,
-            verifier=verifier,
-            prompt={
-                "name": prompt.name,
-                "fingerprint": prompt.fingerprint,
-                "tokens": draft.prompt_tokens or prompt.tokens,
-                "budget": prompt.budget,
-                "dropped": [p.rank for p in prompt.dropped],
-            },
-            timings=clock.timings(draft),
-            notices=tuple(notices),
-        )
+    def checking(self, writer: Mapping[str, Any] | None = None) -> Checking:
+        """How the settings want sentences checked; ``writer`` made the answer they are from.
 
-    def _check(
-        self, cited: Cited, prompt: Prompt, writer: dict[str, Any]
-    ) -> tuple[tuple[Sentence, ...], dict[str, Any]]:
-        """The sentences with their verdicts, and who gave them."""
-        if cited.refused or not self.settings.verify:
-            return cited.sentences, {"kind": "none", "model": None}
+        Raises ModelUnavailable or UsageError for a model that was asked for by name and cannot be
+        used.
+        """
         from rag.checking.answers import Checking
         from rag.checking.calibration import calibration_of
         from rag.checking.models.choose import choose_checker
 
         model = choose_checker(self.settings, writer)
-        checking = Checking(model, calibration_of(model.digest) if model else None)
-        told = checking.sentences(cited.sentences, prompt.passages, prompt.question)
-        kind = {"kind": model.kind if model else "rules", "model": model.model if model else None}
-        return tuple(told), kind
+        return Checking(model, calibration_of(model.digest) if model else None)
 
-    def _outdated(self, passages: Sequence[Passage]) -> list[str]:
+    def _answered(
+        self,
+        prompt: Prompt,
+        generator: Generator,
+        digest: str | None,
+        files: str | None,
+        watch: Watcher,
+        clock: Clock,
+        *,
+        repair: bool,
+    ) -> Answer:
+        """Write, cite, check, and repair where that is wanted."""
+        draft = generator.generate(prompt, watch.text)
+        clock.mark("generate")
+        writer = {"kind": draft.kind, "model": draft.model, "digest": draft.digest or digest}
+        cited = cite(draft.text, prompt.passages)
+        checking = self.checking(writer) if self.settings.verify and not cited.refused else None
+        standing, told = attempt(prompt, draft, cited, checking, watch), None
+        clock.mark("verify")
+        if repair:
+            standing, told = repaired(standing, self._template, generator, checking, watch)
+            clock.mark("repair")
+        return Answer(
+            question=prompt.question,
+            answer=REFUSAL if standing.cited.refused else standing.cited.answer,
+            refused=standing.cited.refused,
+            refusal_reason=_NO_ANSWER if standing.cited.refused else None,
+            sentences=standing.sentences,
+            passages=prompt.passages,
+            coverage=self.coverage(files),
+            generator=writer,
+            verifier=checking.verifier if checking else {"kind": "none", "model": None},
+            prompt=standing.prompt_record,
+            timings=clock.timings(draft),
+            notices=(*standing.notices, *self._outdated(prompt.passages), *_told(told)),
+            repair=told,
+        )
+
+    def _outdated(self, shown: Iterable[Passage] | Iterable[QuoteNow]) -> list[str]:
         """A notice for each quoted file whose latest version could not be read."""
         if not self._reader.counts().outdated:
             return []
-        shown = {p.file for p in passages}
+        files = {item.file for item in shown}
         return [
             f"{r.file}: its latest version could not be read; the one before it is quoted"
             for r in self._reader.files()
-            if r.outdated and r.file in shown
+            if r.outdated and r.file in files
         ]
 
     def _refused(
@@ -272,7 +266,7 @@ class Pipeline:
         passages: list[Passage],
         reason: str,
         files: str | None,
-        clock: _Clock,
+        clock: Clock,
     ) -> Answer:
         template = self._template
         return Answer(
@@ -296,38 +290,5 @@ class Pipeline:
         )
 
 
-class _Clock:
-    """Seconds of each stage, by marks."""
-
-    def __init__(self) -> None:
-        self._start = self._last = time.monotonic()
-        self._spent: dict[str, float] = {}
-
-    def mark(self, stage: str) -> None:
-        now = time.monotonic()
-        self._spent[stage] = now - self._last
-        self._last = now
-
-    def timings(self, draft: Draft | None) -> Timings:
-        def rounded(seconds: float) -> float:
-            return round(seconds, 4)
-
-        first = draft.first_token_s if draft else None
-        return Timings(
-            retrieve_s=rounded(self._spent.get("retrieve", 0.0)),
-            first_token_s=None if first is None else rounded(first),
-            generate_s=rounded(self._spent.get("generate", 0.0)),
-            verify_s=rounded(self._spent.get("verify", 0.0)),
-            total_s=rounded(time.monotonic() - self._start),
-        )
-
-
-class _Silent:
-    def passages(self, passages: list[Passage]) -> None:
-        pass
-
-    def notice(self, text: str) -> None:
-        pass
-
-    def text(self, piece: str) -> None:
-        pass
+def _told(repair: Repair | None) -> list[str]:
+    return [f"repair: {repair.detail}"] if repair else []

@@ -57,7 +57,7 @@ class Document:
     #: Pages (from 1) that gave no text or failed, with the reason for the whole file in ``detail``.
     lost_pages: tuple[int, ...] = ()
     detail: str = ""
-    #: Words of the file that a person cannot see and that were kept out of the sections.
+    #: Words that a person cannot see, kept out of the sections unless a setting asks for them.
     hidden: int = 0
 
 
@@ -117,7 +117,7 @@ class FileRecord:
     lost_pages: tuple[int, ...] = ()
     chunks: int = 0
     seconds: float = 0.0
-    hidden: int = 0  # words that a person cannot see, kept out of the chunks
+    hidden: int = 0  # words that a person cannot see; in the chunks only if a setting asks
 
     @property
     def searchable(self) -> bool:
@@ -248,11 +248,29 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
+    """Seconds of each stage; ``repair_s`` holds the writing and the checking of a revision."""
+
     retrieve_s: float = 0.0
     first_token_s: float | None = None
     generate_s: float = 0.0
     verify_s: float = 0.0
+    repair_s: float = 0.0
     total_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What became of the one revision that was asked for.
+
+    ``tried``: whether a model was asked; ``kept``: which answer stands; ``flagged_after`` is None
+    where there is no whole revision; ``detail`` says why it came out so.
+    """
+
+    tried: bool
+    kept: Literal["first", "revision"]
+    flagged_before: int
+    flagged_after: int | None
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +289,8 @@ class Answer:
     prompt: dict[str, Any]
     timings: Timings
     notices: tuple[str, ...] = field(default=())
+    #: None where no repair was asked for, or no model was asked at all.
+    repair: Repair | None = None
 
     @property
     def summary(self) -> dict[str, int]:
@@ -298,10 +318,11 @@ class Answer:
             "prompt": self.prompt,
             "timings": asdict(self.timings),
             "notices": list(self.notices),
+            "repair": asdict(self.repair) if self.repair else None,
         }
 
     def _repr_html_(self) -> str:
-        from rag.render import answer_html
+        from rag.notebook import answer_html
 
         return answer_html(self)
 

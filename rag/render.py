@@ -2,22 +2,23 @@
 
 Document text, file names, model output and server replies may hold escape codes, HTML or Markdown.
 Terminal: control and direction-changing characters become visible. HTML: escaped, no links, no
-images, nothing active. Markdown of a model is shown as the characters it is.
+images, nothing active (`rag.notebook`). Markdown of a model is shown as the characters it is.
 """
 
 from __future__ import annotations
 
-import html
 import json
 import shutil
-import sys
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from rag.quotes import same
 from rag.records import Answer, Coverage, Passage, Sentence
+
+if TYPE_CHECKING:
+    from rag.recheck import SentenceNow
 
 #: Shown beside each sentence; different in shape, not only in colour.
 MARKS = {
@@ -33,9 +34,18 @@ WORDS = {
     "no_mismatch": "no mismatch found",
     "contradicted": "contradicted",
     "not_supported": "not supported in source",
-    "unverified": "not checked",
+    "unverified": "unverified",
     None: "",
 }
+
+
+#: Fewest columns to write in, and fewest that a sentence needs beside its mark and word to stand on
+#: one line with them. Set by hand.
+_NARROWEST = 24
+_LEAST_CLAIM = 32
+
+#: Below so many columns a file name would fill the line. Set by hand.
+_NARROW = 60
 
 
 def plain(text: object) -> str:
@@ -96,27 +106,98 @@ def evidence_lines(sentences: Iterable[Sentence], *, whole: bool = False) -> lis
     for sentence in sentences:
         if sentence.verdict is None:
             continue
-        start = textwrap.shorten(one_line(sentence.text), width() - 24, placeholder=" …")
-        lines.append(f"  {MARKS[sentence.verdict]} {start}  ({WORDS[sentence.verdict]})")
+        lines += claim_lines(MARKS[sentence.verdict], sentence.text, WORDS[sentence.verdict])
         for e in sentence.evidence:
-            where = f", page {e.page}" if e.page is not None else ""
             if same(sentence.text.strip("“”"), e.quote):
-                lines.append(f"      [{e.passage}] word for word in {one_line(e.file)}{where}")
-                continue
-            text = f"[{e.passage}] “{one_line(e.quote)}” — {one_line(e.file)}{where}"
-            if not whole:
-                text = _shortened(text, f"” — {one_line(e.file)}{where}")
-            lines += textwrap.wrap(
-                text, width() - 6, initial_indent="      ", subsequent_indent="          "
-            )
-        if sentence.verdict != "supported":
-            lines += [f"      ! {one_line(r)}" for r in sentence.reasons]
+                where = _where(e.file, e.page)
+                lines += _indented(
+                    f"[{e.passage}] word for word" + (f" in {where}" if where else "")
+                )
+            else:
+                lines += quote_lines(e.quote, e.file, e.page, f"[{e.passage}] ", whole=whole)
+        lines += reason_lines(shown_reasons(sentence))
     return lines
 
 
-def _shortened(text: str, tail: str) -> str:
-    room = 2 * (width() - 10)
-    return text if len(text) <= room else f"{text[: room - len(tail) - 2].rstrip()} …{tail}"
+def claim_lines(mark: str, text: str, word: str) -> list[str]:
+    """«✓ The fence was struck …  (supported)», on one line where there is room for that."""
+    room = width() - len(word) - 8
+    if room < _LEAST_CLAIM:
+        start = textwrap.shorten(one_line(text), 2 * (width() - 6), placeholder=" …")
+        return [*_indented(f"{mark} {start}", "  ", "    "), f"    ({word})"]
+    start = textwrap.shorten(one_line(text), room, placeholder=" …")
+    return [f"  {mark} {start}  ({word})"]
+
+
+def quote_lines(
+    quote: str, file: str, page: int | None, label: str = "", *, whole: bool = False
+) -> list[str]:
+    """«[1] “…” — report.pdf, page 3»; a quote longer than two lines is shortened unless whole."""
+    words, where = one_line(quote), _where(file, page)
+    if not whole:
+        room = 2 * (width() - 8) - len(label) - len(where) - 5
+        words = textwrap.shorten(words, max(room, _LEAST_CLAIM), placeholder=" …")
+    return _indented(f"{label}“{words}” — {where}" if where else f"{label}“{words}”")
+
+
+#: What has become of a saved quote, and of the file it stood in.
+_STANDINGS = {
+    "same": "quote unchanged in {was}",
+    "moved": "quote moved: {was} → {now}",
+    "renamed": "file gone, quote now in {now} (was {was})",
+    "elsewhere": "file changed, quote now in {now} (was {was})",
+    "changed": "quote gone: {was} has changed",
+    "missing": "quote gone, and so is its file: {was}",
+}
+
+
+def rechecked_lines(sentence: SentenceNow, *, whole: bool = False) -> list[str]:
+    """A saved sentence: its mark now, whether it holds, what became of its quotes."""
+    was, now = WORDS[sentence.saved.verdict] or "unchecked", WORDS[sentence.now.verdict]
+    if sentence.holds is None:
+        return []
+    word = f"{now}, as saved" if was == now else f"{now}; was {was}"
+    holds = "holds" if sentence.holds else "does not hold"
+    lines = claim_lines(MARKS[sentence.now.verdict], sentence.saved.text, f"{holds}: {word}")
+    for q in sentence.quotes:
+        place = {
+            "was": full_place(q.saved.file, q.saved.page),
+            "now": full_place(q.file or "", q.page),
+        }
+        lines += _indented(_STANDINGS[q.standing].format_map(place))
+    if not sentence.holds or whole:
+        for e in sentence.now.evidence:
+            lines += quote_lines(e.quote, e.file, e.page, "now: ", whole=whole)
+    return lines + reason_lines(shown_reasons(sentence.now))
+
+
+def full_place(file: str, page: int | None) -> str:
+    """«report.pdf, page 3»"""
+    return one_line(file) + (f", page {page}" if page is not None else "")
+
+
+def shown_reasons(sentence: Sentence) -> tuple[str, ...]:
+    """What a person should know of it; of a supported one there is nothing to say."""
+    return sentence.reasons if sentence.verdict != "supported" else ()
+
+
+def reason_lines(reasons: Iterable[str]) -> list[str]:
+    """What is wrong with a sentence, or why nothing can be said of it."""
+    return [line for reason in reasons for line in _indented(f"! {one_line(reason)}")]
+
+
+def _where(file: str, page: int | None) -> str:
+    """«report.pdf, page 3»; where there is little room the page alone, for the sources name the
+    file."""
+    if width() < _NARROW:
+        return "" if page is None else f"page {page}"
+    return full_place(file, page)
+
+
+def _indented(text: str, first: str = "      ", then: str = "        ") -> list[str]:
+    return textwrap.wrap(
+        text, width() - 2, initial_indent=first, subsequent_indent=then, break_on_hyphens=False
+    )
 
 
 def author_line(answer: Answer) -> str:
@@ -140,94 +221,4 @@ def coverage_line(coverage: Coverage) -> str:
 
 def width() -> int:
     """Columns to write in: the terminal's, at most 100, for reading."""
-    return max(40, min(100, shutil.get_terminal_size((88, 24)).columns))
-
-
-class LiveText:
-    """Streams text to a terminal, wrapped by itself, so that it can be struck out afterwards."""
-
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stdout
-        self._text = ""
-        self._shown: list[str] = []
-
-    @property
-    def text(self) -> str:
-        return self._text
-
-    def write(self, piece: str) -> None:
-        """Add a piece; only what changed since the last piece is written."""
-        self._text += plain(piece)
-        lines = _wrapped(self._text)
-        same = 0
-        while same < min(len(lines), len(self._shown)) - 1 and lines[same] == self._shown[same]:
-            same += 1
-        if self._shown:
-            up = len(self._shown) - 1 - same
-            self._stream.write(f"\x1b[{up}A\r\x1b[J" if up else "\r\x1b[J")
-        self._stream.write("\n".join(lines[same:]))
-        self._stream.flush()
-        self._shown = lines
-
-    def end(self) -> None:
-        """Leave the text as it is and go to a new line."""
-        if self._shown:
-            self._stream.write("\n")
-            self._stream.flush()
-
-    def strike(self) -> None:
-        """Show that what stands here is void: the same lines, crossed out."""
-        if not self._shown:
-            return
-        up = min(len(self._shown) - 1, shutil.get_terminal_size((88, 24)).lines - 2)
-        crossed = [f"\x1b[9;2m{line}\x1b[0m" for line in self._shown[-up - 1 :]]
-        self._stream.write(f"\x1b[{up}A\r\x1b[J" if up else "\r\x1b[J")
-        self._stream.write("\n".join(crossed) + "\n")
-        self._stream.flush()
-
-
-def _wrapped(text: str) -> list[str]:
-    lines = []
-    for paragraph in text.split("\n"):
-        lines += textwrap.wrap(
-            paragraph, width() - 2, initial_indent="  ", subsequent_indent="  "
-        ) or [""]
-    return lines
-
-
-# ------------------------------------------------------------------ notebook
-
-
-_STYLE = (
-    "font-family:system-ui,sans-serif;max-width:46em;line-height:1.5;"
-    "border:1px solid #8884;border-radius:6px;padding:.8em 1em"
-)
-
-
-def answer_html(answer: Answer) -> str:
-    """An answer as inert HTML: sentences with marks, the quote on hover, sources below."""
-    sentences = "".join(_sentence_html(s) for s in answer.sentences)
-    if not answer.sentences:
-        sentences = f"<p>{_safe(answer.answer)}</p>"
-    reason = f"<p>{_safe(answer.refusal_reason)}</p>" if answer.refusal_reason else ""
-    sources = "".join(f"<li value='{p.rank}'>{_safe(place(p))}</li>" for p in answer.passages)
-    return (
-        f"<div style='{_STYLE}'><p><b>{_safe(answer.question)}</b></p>{sentences}{reason}"
-        f"<ol style='font-size:85%'>{sources}</ol>"
-        f"<p style='font-size:85%'>{_safe(coverage_line(answer.coverage))}</p></div>"
-    )
-
-
-def _sentence_html(sentence: Sentence) -> str:
-    quotes = "\n".join(
-        f"“{e.quote}” — {e.file}" + (f", page {e.page}" if e.page is not None else "")
-        for e in sentence.evidence
-    )
-    title = _safe("\n".join(filter(None, [WORDS[sentence.verdict], quotes, *sentence.reasons])))
-    numbers = "".join(f"<sup>[{n}]</sup>" for n in sentence.citations)
-    mark = MARKS[sentence.verdict]
-    return f"<p title='{title}'>{mark} {_safe(sentence.text)}{numbers}</p>"
-
-
-def _safe(text: object) -> str:
-    return html.escape(plain(text), quote=True)
+    return max(_NARROWEST, min(100, shutil.get_terminal_size((88, 24)).columns))

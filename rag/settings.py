@@ -67,12 +67,14 @@ class Settings:
     connect_timeout: float = 5.0  # seconds
     reply_timeout: float = 300.0  # seconds of silence before a model server is given up
     gate: float | None = None  # None: the embedder's own calibrated value; 0 switches it off
+    answerable_cut: float | None = None  # for quotes without a model; None: calibrated, 0: off
     prompt: str = ""  # "": the template shipped in prompts/
 
     # checking
     verify: bool = True  # check each sentence of an answer
     verifier: str = "auto"
     verifier_model: str = ""  # NLI model's folder or hub name, or the judge's name
+    repair: bool = False  # send flagged sentences back to the model, once
 
     # ingestion
     workers: int = 0  # processes that read files; 0: half of the cores, at most 4
@@ -234,6 +236,6 @@ _LEAST = {
     "shards": 1, "replicas": 1, "write_consistency": 1, "read_timeout": 1, "read_memory": 256,
     "ocr_timeout": 1,
 }  # fmt: skip
-_MOST = {"gate": 1}
+_MOST = {"gate": 1, "answerable_cut": 1}
 _CHOICES = {"generator": GENERATORS, "verifier": VERIFIERS, "ocr": OCR_TOOLS}
 _NEEDED = ("index", "collection", "embedder")

@@ -62,6 +62,16 @@ def test_words_in_quote_marks_that_stand_nowhere_are_not_supported() -> None:
     assert sentence.verdict == "not_supported"
 
 
+@pytest.mark.parametrize("reason", ["", "the quoted words are fine", "supported by all passages"])
+def test_an_invented_quotation_is_found_whatever_the_sentence_was_told_before(reason: str) -> None:
+    """The check looks for the words itself: no text of an earlier stage decides."""
+    told = Sentence('It says "leave may be sold back to the company".', (1,), reasons=(reason,))
+    true = Sentence("It says “Employees accrue 21 days of leave a year”.", (1,), reasons=(reason,))
+    lied, meant = Checking().sentences([told, true], PASSAGES, "How much?")
+    assert lied.verdict == "not_supported"
+    assert meant.verdict == "supported" or not any("quoted words" in r for r in meant.reasons)
+
+
 def test_questions_and_the_refusal_phrase_claim_nothing() -> None:
     sentences = checked("What is the fee?\nThe late fee is 40 euros for each invoice [2].")
     assert [s.verdict for s in sentences] == [None, "supported"]
@@ -70,12 +80,15 @@ def test_questions_and_the_refusal_phrase_claim_nothing() -> None:
 class Model:
     """A checker that says what it is told to."""
 
-    kind, model, digest = "nli", "told", None
+    kind, model = "nli", "told"
+    digest: str | None = None
 
     def __init__(self, opinion: ModelOpinion | Exception) -> None:
         self._opinion = opinion
+        self.asked: list[int] = []
 
     def check(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[ModelOpinion]:
+        self.asked.append(len(pairs))
         if isinstance(self._opinion, Exception):
             raise self._opinion
         return [self._opinion] * len(pairs)
@@ -98,3 +111,35 @@ def test_a_model_that_is_gone_leaves_sentences_unverified_with_the_reason() -> N
     (sentence,) = checked("Staff get 21 days off a year [1].", gone)
     assert sentence.verdict == "unverified"
     assert "Ollama is gone" in sentence.reasons[0]
+
+
+THREE = (
+    "Employees accrue 21 days of leave a year [1]. Unused days expire in March [1]. "
+    "The late fee is 40 euros for each invoice [2]."
+)
+
+
+def test_a_sentence_is_told_before_the_model_is_asked_about_the_next() -> None:
+    model = Model(ModelOpinion(0.99, 0.005, 0.005))
+    cited = cite(THREE, PASSAGES)
+    told = Checking(model).sentences(cited.sentences, PASSAGES, "How much?")
+    assert model.asked == []
+    for n in range(1, 4):
+        assert next(told).verdict == "supported"
+        assert model.asked == [1] * n
+
+
+@pytest.mark.parametrize(
+    "opinion",
+    [ModelOpinion(None, None, None, "gone"), ModelUnavailable("gone", "ollama serve")],
+    ids=["an opinion of nothing", "an error"],
+)
+def test_a_model_that_fails_is_asked_about_all_others_at_once(
+    opinion: ModelOpinion | Exception,
+) -> None:
+    """A checker gives a silent server up once a call, and each try may take minutes."""
+    model = Model(opinion)
+    sentences = checked(THREE, Checking(model))
+    assert [s.verdict for s in sentences] == ["unverified"] * 3
+    assert all("gone" in s.reasons[0] for s in sentences)
+    assert model.asked == [1, 2]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prompts import REFUSAL
-from rag.citations import cite, is_refusal
+from rag.citations import cite, invented_quotations, is_refusal
 from rag.quotes import locate
 from rag.records import Passage
 
@@ -80,6 +80,13 @@ def test_an_altered_quote_is_reported_and_not_shown() -> None:
     ).sentences
     assert any("no passage it cites" in r for r in sentence.reasons)
     assert all("25" not in e.quote for e in sentence.evidence)
+
+
+def test_only_what_is_quoted_from_no_cited_passage_counts_as_invented() -> None:
+    said = "It says “Employees accrue 21 days” and “leave is sold back to staff”."
+    assert invented_quotations(said, [ONE]) == ["leave is sold back to staff"]
+    assert len(invented_quotations(said, [TWO])) == 2
+    assert invented_quotations("Employees accrue 21 days.", [TWO]) == []
 
 
 def test_a_true_quote_is_located_word_for_word() -> None:

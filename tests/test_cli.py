@@ -53,9 +53,13 @@ ANSWER = {
     "prompt": {"name": str, "fingerprint": str, "tokens": int, "budget": int, "dropped": [int]},
     "timings": {
         "retrieve_s": NUMBER, "first_token_s": (*NUMBER, None), "generate_s": NUMBER,
-        "verify_s": NUMBER, "total_s": NUMBER,
+        "verify_s": NUMBER, "repair_s": NUMBER, "total_s": NUMBER,
     },
     "notices": [str],
+    "repair": (None,),
+}  # fmt: skip
+REPAIR = {
+    "tried": bool, "kept": str, "flagged_before": int, "flagged_after": (int, None), "detail": str,
 }  # fmt: skip
 
 
@@ -517,11 +521,70 @@ def test_on_a_terminal_a_whole_answer_is_left_standing(
     assert "Searched 11 of 11 files." in shown
 
 
+def test_on_a_terminal_each_sentence_gets_its_mark_before_the_next_is_checked(
+    samples_index: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen by the watcher that a screen is: written, then sentence by sentence."""
+    from rag.checking.answers import Checking
+    from rag.cli_screen import Screen
+
+    heard: list[str] = []
+    monkeypatch.setattr(Screen, "written", lambda _, text: heard.append(f"written {text[:4]}"))
+    monkeypatch.setattr(Screen, "checked", lambda _, s: heard.append(f"shown {s.text[:4]}"))
+    check = Checking._checked
+
+    def told(self: Checking, sentence: Any, *rest: Any) -> Any:
+        heard.append(f"check {sentence.text[:4]}")
+        return check(self, sentence, *rest)
+
+    monkeypatch.setattr(Checking, "_checked", told)
+    server.enqueue("One fence was struck [1]. Two fences were struck [1].")
+    ask_model(samples_index, server, FENCE)
+    assert heard == ["written One ", "check One ", "shown One ", "check Two ", "shown Two "]
+
+
+def test_on_a_terminal_an_answer_that_is_revised_is_struck_out_with_its_marks(
+    samples_index: Path, server: ScriptedServer
+) -> None:
+    server.enqueue(
+        "The airplane struck a fence about 750 feet before the runway threshold [1].",
+        "The airplane struck a fence about 56 feet before the runway threshold [1].",
+    )
+    code, shown = on_a_terminal(
+        "ask", FENCE, "--index", str(samples_index), "--ollama-url", server.url, "--repair",
+        "--verifier", "rules",
+    )  # fmt: skip
+    assert code == 0
+    struck = re.findall(r"\x1b\[9;2m(.*?)\x1b\[0m", shown)
+    assert "750 feet" in " ".join(struck)
+    assert "56 feet" not in " ".join(struck)
+    first, _, revised = shown.partition("asked for one revision")
+    assert "✗" in first
+    assert "✗" not in revised
+    assert revised.count("Evidence") == 1
+    assert "revised once: flagged 1, then 0" in revised
+
+
+def test_repair_with_json_prints_one_document_and_notices_apart(
+    samples_index: Path, server: ScriptedServer
+) -> None:
+    server.enqueue(
+        "The airplane struck a fence about 750 feet before the runway threshold [1].",
+        Reply("The airplane", ending="cut"),
+    )
+    more = ("--json", "--repair", "--strict", "--verifier", "rules")
+    done = ask_model(samples_index, server, FENCE, *more)
+    assert done.code == 6
+    has_shape(done.json, {**ANSWER, "repair": REPAIR})
+    assert done.json["repair"]["kept"] == "first"
+    assert "750 feet" in done.json["answer"]
+
+
 def test_a_store_lost_after_the_draft_makes_the_draft_void(
     samples_index: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever ends the command after the first word, the words on the screen are struck out."""
-    from rag.cli import _Screen
+    from rag.cli_screen import Screen
     from rag.errors import StoreUnavailable
 
     def lost(self: Pipeline, files: str | None = None) -> None:
@@ -529,7 +592,7 @@ def test_a_store_lost_after_the_draft_makes_the_draft_void(
 
     struck: list[bool] = []
     monkeypatch.setattr(Pipeline, "coverage", lost)
-    monkeypatch.setattr(_Screen, "void", lambda _: struck.append(True))
+    monkeypatch.setattr(Screen, "void", lambda _: struck.append(True))
     server.enqueue("The fence was struck about 56 feet short [1].")
     assert ask_model(samples_index, server, FENCE).code == 13
     assert struck == [True]

@@ -52,6 +52,10 @@ def test_every_cell_of_the_notebook_runs_in_order_and_the_answer_shows_itself(
     assert not answer.refused
     assert "56 feet" in answer.answer
     assert f"{file}, page 1)" in printed
-    assert any("56 feet" in text and "<" in text for text in shown)
+    (html,) = [text for text in shown if "56 feet" in text and "<" in text]
+    assert "✓" in html
+    assert "title='supported\n“" in html  # on hover
+    assert "<details" in html  # and without a mouse
+    assert f"{file}, page 1</li>" in html
     assert namespace["unknown"].refused
     assert not Path(namespace["index"]).exists()

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from rag.checking.base import ModelChecker, ModelOpinion, Quote, Verdict
 from rag.checking.calibration import Calibration
 from rag.checking.check import verify
 from rag.checking.claims import claim_of
 from rag.checking.verdict import WORD_FOR_WORD
+from rag.citations import INVENTED, invented_quotations
 from rag.errors import RagError
 from rag.records import Evidence, Passage, Sentence
 from rag.words import document_words
@@ -34,14 +36,22 @@ class Checking:
     model: ModelChecker | None = None
     calibration: Calibration | None = None
 
+    @property
+    def verifier(self) -> dict[str, Any]:
+        """The ``verifier`` entry of an answer."""
+        if self.model is None:
+            return {"kind": "rules", "model": None}
+        return {"kind": self.model.kind, "model": self.model.model}
+
     def sentences(
         self, sentences: Sequence[Sentence], passages: Sequence[Passage], question: str
     ) -> Iterator[Sentence]:
-        """Each sentence as soon as it is checked, in order. Never raises for what a sentence or a
-        passage contains; a model that fails leaves sentences unverified, with the reason."""
+        """Each sentence as soon as it is checked, in order; where a model checks, one of them waits
+        for no other. Never raises for what a sentence or a passage contains; a model that fails
+        leaves sentences unverified, with the reason."""
         claims = [claim_of(s.text) if s.verdict is not None else None for s in sentences]
         read = [_to_read(s, passages) for s in sentences]
-        opinions = iter(self._opinions([(c, r) for c, r in zip(claims, read, strict=True) if c]))
+        opinions = self._opinions([(c, r) for c, r in zip(claims, read, strict=True) if c])
         for sentence, claim, chosen in zip(sentences, claims, read, strict=True):
             if claim is None:
                 yield replace(sentence, verdict=None, reasons=())
@@ -50,14 +60,20 @@ class Checking:
 
     def _opinions(
         self, claims: Sequence[tuple[str, Sequence[Passage]]]
-    ) -> list[ModelOpinion | None]:
-        """What the model says, asked once for all claims so that it can read them in one batch."""
-        if self.model is None or not claims:
-            return [None] * len(claims)
-        try:
-            return list(self.model.check([(c, [p.text for p in chosen]) for c, chosen in claims]))
-        except RagError as error:
-            return [ModelOpinion(None, None, None, error.problem)] * len(claims)
+    ) -> Iterator[ModelOpinion | None]:
+        """What the model says of each claim, asked when it is wanted. From the first opinion that
+        cannot be used the rest is asked in one call, because a checker tries a server that is gone
+        only once a call, and each try may last as long as the settings let it."""
+        if self.model is None:
+            yield from [None] * len(claims)
+            return
+        pairs = [(claim, [p.text for p in chosen]) for claim, chosen in claims]
+        for n, pair in enumerate(pairs):
+            (opinion,) = _asked(self.model, [pair])
+            yield opinion
+            if opinion.supported is None:
+                yield from _asked(self.model, pairs[n + 1 :])
+                return
 
     def _checked(
         self,
@@ -75,10 +91,21 @@ class Checking:
             opinion=opinion,
             calibrated=yes,
         )
-        invented = [r for r in sentence.reasons if r.startswith("the quoted words")]
-        if invented:  # it says it quotes, and does not: whatever else is said for it
-            verdict = Verdict("not_supported", verdict.score, accept=False, reasons=tuple(invented))
+        cited = [p for p in passages if p.rank in sentence.citations]
+        if invented := invented_quotations(sentence.text, cited):
+            # it says it quotes, and does not: whatever else is said for it
+            reasons = tuple(INVENTED.format(quoted[:60]) for quoted in invented)
+            verdict = Verdict("not_supported", verdict.score, accept=False, reasons=reasons)
         return _told(sentence, verdict, passages)
+
+
+def _asked(model: ModelChecker, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[ModelOpinion]:
+    if not pairs:
+        return []
+    try:
+        return list(model.check(pairs))
+    except RagError as error:
+        return [ModelOpinion(None, None, None, error.problem)] * len(pairs)
 
 
 def _told(sentence: Sentence, verdict: Verdict, passages: Sequence[Passage]) -> Sentence:

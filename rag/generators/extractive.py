@@ -1,4 +1,7 @@
-"""The writer without a model: the sentences of the passages that answer best, quoted and cited."""
+"""The writer without a model: the sentences of the passages that answer best, quoted and cited.
+
+It cannot read what it quotes; whether the passages hold an answer is for `rag.gate` to say.
+"""
 
 from __future__ import annotations
 
@@ -7,33 +10,13 @@ import re
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from prompts import REFUSAL
 from rag.generators.base import OnText
-from rag.quotes import NO_SPACES_FROM
+from rag.quotable import Quotable, quotable
+from rag.quotable import SentenceVectors as SentenceVectors
 from rag.records import Draft, Passage, Prompt
-from rag.sentences import spans
-from rag.words import document_words, query_words
-
-
-class SentenceVectors(Protocol):
-    """The part of `rag.embedder.Embedder` that is needed here."""
-
-    def embed_query(self, question: str) -> NDArray[np.float32]: ...
-    def embed_sentences(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    passage: Passage
-    text: str
-    words: frozenset[int]
-
+from rag.words import query_words
 
 #: Weights of a sentence's signals: cosine with the question, share of the question's words (rarer
 #: ones weigh more), cosine of its whole passage, rank of the passage, a figure where the question
@@ -48,8 +31,7 @@ _MEANING, _WORDS, _PASSAGE, _PLACE, _FIGURE, _NOTHING_NEW = 1.0, 0.6, 0.5, 0.15,
 _SECOND_AT = 0.85
 _MOST = 3
 
-#: A quote has at least so many words, stop words aside, and says at least so many new ones.
-_SHORTEST_WORDS = 3
+#: A quote says at least so many words, stop words aside, that are not the question's.
 _NEW_WORDS = 4
 
 #: Two quotes that share more of their words than this say the same.
@@ -72,6 +54,7 @@ class ExtractiveGenerator:
 
     def __init__(self, vectors: SentenceVectors) -> None:
         self._vectors = vectors
+        self._last: tuple[str, tuple[Passage, ...], list[Quotable]] | None = None
 
     def check(self) -> str | None:
         return None
@@ -91,13 +74,20 @@ class ExtractiveGenerator:
             text or REFUSAL, self.kind, self.model, first_token_s=seconds, generate_s=seconds
         )
 
-    def _choose(self, question: str, passages: Sequence[Passage]) -> list[_Candidate]:
-        candidates = _candidates(passages)
+    def sentences(self, question: str, passages: Sequence[Passage]) -> list[Quotable]:
+        """The sentences to choose from; those of the last question are embedded once."""
+        if self._last is None or self._last[:2] != (question, tuple(passages)):
+            found = quotable(question, passages, self._vectors)
+            self._last = (question, tuple(passages), found)
+        return self._last[2]
+
+    def _choose(self, question: str, passages: Sequence[Passage]) -> list[Quotable]:
+        candidates = self.sentences(question, passages)
         if not candidates:
             return []
-        scores = self._scores(question, candidates)
+        scores = _scores(question, candidates)
         order = sorted(range(len(candidates)), key=lambda i: (-scores[i], i))
-        chosen: list[_Candidate] = []
+        chosen: list[Quotable] = []
         for i in order:
             new = candidates[i]
             if len(chosen) == _MOST or (chosen and scores[i] < _SECOND_AT * scores[order[0]]):
@@ -106,39 +96,25 @@ class ExtractiveGenerator:
                 chosen.append(new)
         return chosen
 
-    def _scores(self, question: str, candidates: Sequence[_Candidate]) -> list[float]:
-        wanted = set(query_words(question).indices)
-        spread = Counter(w for c in candidates for w in c.words & wanted)
-        rarity = {w: math.log(1 + len(candidates) / (1 + spread[w])) for w in wanted}
-        total = sum(rarity.values()) or 1.0
-        vectors = self._vectors.embed_sentences([c.text for c in candidates])
-        cosine = vectors @ self._vectors.embed_query(question)
-        figure = bool(_ASKS_FOR_FIGURE.search(question))
-        return [
-            _MEANING * float(cosine[i])
-            + _WORDS * sum(rarity[w] for w in c.words & wanted) / total
-            + _PASSAGE * (c.passage.similarity or 0.0)
-            + _PLACE / c.passage.rank
-            + _FIGURE * (figure and any(map(str.isdigit, c.text)))
-            + _NOTHING_NEW * (len(c.words - wanted) < _NEW_WORDS)
-            for i, c in enumerate(candidates)
-        ]
+
+def _scores(question: str, candidates: Sequence[Quotable]) -> list[float]:
+    wanted = set(query_words(question).indices)
+    spread = Counter(w for c in candidates for w in c.words & wanted)
+    rarity = {w: math.log(1 + len(candidates) / (1 + spread[w])) for w in wanted}
+    total = sum(rarity.values()) or 1.0
+    figure = bool(_ASKS_FOR_FIGURE.search(question))
+    return [
+        _MEANING * c.similarity
+        + _WORDS * sum(rarity[w] for w in c.words & wanted) / total
+        + _PASSAGE * (c.passage.similarity or 0.0)
+        + _PLACE / c.passage.rank
+        + _FIGURE * (figure and any(map(str.isdigit, c.text)))
+        + _NOTHING_NEW * (len(c.words - wanted) < _NEW_WORDS)
+        for c in candidates
+    ]
 
 
 def _quoted(text: str) -> str:
     """One line between quote marks; curly marks inside become straight, which counts as equal."""
     inner = " ".join(text.split()).replace("“", '"').replace("”", '"')
     return f"“{inner}”"
-
-
-def _candidates(passages: Sequence[Passage]) -> list[_Candidate]:
-    found = []
-    for passage in passages:
-        for start, end in spans(passage.text):
-            text = passage.text[start:end]
-            words = frozenset(document_words(text).indices)
-            # a script without spaces makes one «word» of a sentence
-            enough = len(words) >= _SHORTEST_WORDS or max(text) >= NO_SPACES_FROM
-            if enough and not text.endswith(("?", "？")):
-                found.append(_Candidate(passage, text, words))
-    return found

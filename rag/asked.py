@@ -1,0 +1,183 @@
+"""What a question asks for, what it names and what it denies, read without a model. English only.
+
+A question names things by name («Wausau», «N1458U») and by figure («28 December 2007»); the passage
+that answers it has all of them, whatever the cosine says. A small whole number («two examples»)
+counts what is asked for and need not stand in the source.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rag.checking.material import Material
+from rag.checking.names import known
+from rag.checking.numbers import SMALL, agree
+from rag.checking.polarity import negated
+from rag.checking.quantities import Quantity
+from rag.checking.reading import Reading, read
+from rag.checking.tokens import Token, denies, words
+
+#: What kind of thing would answer → how a question asks for it. The first that fits counts.
+_ASKS_FOR = {
+    "number": r"\bhow (?:many|much|old|long|big|far|high|fast|cold|hot|large|tall|deep|strong|often"
+    r"|wide|heavy)\b|\bwhat (?:number|percentage|amount|age)\b",
+    "date": r"\bwhen (?:was|were|did|do|does|is|are|will|would|has|have|had)\b"
+    r"|\b(?:what|which) (?:year|date|day|time|month|century|decade)\b",
+    "name": r"^\W*who(?:m|se)?\b|\bwho (?:was|were|is|are|did|has|had|wrote|plays?|played|sings?"
+    r"|sang)\b|^\W*where\b|\b(?:what|which) (?:country|city|state|town|region|island)\b",
+}
+_KINDS = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _ASKS_FOR.items()}
+_TIMES = ("date", "quarter", "decade", "time", "weekday")
+_FIGURES = ("number", "percent", "money", "time", "date", "decade", "ordinal")
+
+#: Words that deny and do nothing else; «lack» and «fail» are often what is asked about.
+_DENY = words(
+    "not n't n’t never no none nothing nobody neither without cannot dont doesnt isnt cant"
+)
+_DENIES_NOT = words("only matter")  # «not only», «no matter»
+
+#: «N1458U», «PA-28»: letters and digits in one; «FY2018» and «Q3» are times.
+_IDENTIFIER = re.compile(
+    r"\b(?!(?:FY|Q|H)\d)(?=[\w-]*\d)(?=[\w-]*[A-Z])[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*"
+)
+_ASIDE = re.compile(r"\([^)]*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One thing a question names: ``stems`` of a name, a figure, or an identifier as it is."""
+
+    text: str
+    stems: tuple[str, ...] = ()
+    figure: Quantity | None = None
+
+    def missing(self, material: Material) -> bool:
+        """Whether the evidence, its titles counted, has it nowhere or only in part."""
+        if self.stems:
+            return not all(known(stem, material) for stem in self.stems)
+        if self.figure is None:
+            wanted = self.text.lower()
+            return not any(wanted in text.lower() for text in (*material.texts, *material.titles))
+        held = [*(q for q, _, _ in material.quantities), *material.title_quantities]
+        if any(agree(self.figure, q) for q in held):
+            return False
+        # «Global 5000»: there it may be part of a name
+        return not any(f"{value:.0f}" in material.stems for value in self.figure.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question taken apart. ``kind``: number, date, name, or empty where anything may answer;
+    ``by_name``: at least one of its things is a name or an identifier."""
+
+    reading: Reading
+    kind: str
+    things: tuple[Thing, ...]
+    denial: str
+
+    @property
+    def by_name(self) -> bool:
+        return any(thing.figure is None for thing in self.things)
+
+    def found(self, material: Material) -> bool:
+        """Whether it names something by name and this evidence has everything it names."""
+        return self.by_name and not any(thing.missing(material) for thing in self.things)
+
+    def missing(self, material: Material) -> tuple[Thing, ...]:
+        return tuple(thing for thing in self.things if thing.missing(material))
+
+    def unanswered_kind(self, sentences: Iterable[Reading]) -> bool:
+        """Whether no sentence holds a thing of the kind asked for that is not in the question."""
+        return bool(self.kind) and not any(self._offers(sentence) for sentence in sentences)
+
+    def _offers(self, sentence: Reading) -> bool:
+        if self.kind == "name":
+            own = set(self.reading.places)
+            return any(not n.doubtful and not set(n.stems) <= own for n in sentence.names)
+        if self.kind == "date" and not {"century", "centuries"}.isdisjoint(sentence.lower):
+            return True
+        wanted = _TIMES if self.kind == "date" else _FIGURES
+        return any(quantity.kind in wanted for quantity in sentence.quantities)
+
+    def denies_alone(self, sentence: Reading, material: Material) -> bool:
+        """Whether it denies something while the sentence closest to it denies nothing, and no
+        sentence of the evidence denies one of the same words."""
+        if not self.denial or negated(sentence):
+            return False
+        own = _denied(self.reading)
+        return not any(own & _denied(s.reading) for s in material.stretches)
+
+    def denied_word(self, material: Material) -> str:
+        """A word of the question that the evidence has only with, or without, a prefix that denies:
+        «inadequate» where it says «adequate». Empty when there is none."""
+        for token in self.reading.tokens:
+            unknown = token.content and token.stem not in material.stems
+            if unknown and any(denies(token.stem, stem) for stem in material.stems):
+                return token.text
+        return ""
+
+
+@lru_cache(maxsize=64)
+def asked(question: str) -> Asked:
+    """A question taken apart; the same question is taken apart once."""
+    reading = read(question)
+    kind = next((k for k, pattern in _KINDS.items() if pattern.search(question)), "")
+    return Asked(reading, kind, tuple(_things(reading)), denial(reading))
+
+
+def denial(reading: Reading) -> str:
+    """The word that denies in a text, as it is written; empty where none does."""
+    lower = reading.lower
+    for i, word in enumerate(lower):
+        if word in _DENY and not (i + 1 < len(lower) and lower[i + 1] in _DENIES_NOT):
+            return reading.tokens[i].text
+    return ""
+
+
+def _denied(reading: Reading) -> set[str]:
+    return {reading.tokens[i].stem for i in negated(reading)}
+
+
+def _things(reading: Reading) -> list[Thing]:
+    """Names and figures; what stands in brackets explains itself and is left out."""
+    aside = [match.span() for match in _ASIDE.finditer(reading.text)]
+
+    def outside(place: int) -> bool:
+        return not any(start <= place < end for start, end in aside)
+
+    found = []
+    for name in reading.names:
+        kept = [t for t in reading.tokens[name.first : name.last + 1] if _names(t)]
+        if kept and not name.doubtful and outside(kept[0].start):
+            text = reading.text[kept[0].start : kept[-1].end]
+            found.append(Thing(text, tuple(t.stem for t in kept)))
+    for figure in reading.quantities:
+        if outside(figure.start) and not _counts(figure):
+            start = _name_before(reading, figure.start)
+            found.append(Thing(reading.text[start : figure.end], figure=figure))
+    spans = [(q.start, q.end) for q in reading.quantities]
+    for match in _IDENTIFIER.finditer(reading.text):
+        free = not any(s < match.end() and match.start() < e for s, e in spans)
+        if free and outside(match.start()):
+            found.append(Thing(match.group()))
+    return found
+
+
+def _names(token: Token) -> bool:
+    """Whether a word of a name counts: the letter of «N1458U» does not."""
+    return token.content and len(token.text) > 1 and token.text.isalpha()
+
+
+def _name_before(reading: Reading, start: int) -> int:
+    """Where the name begins that a figure follows, «Cessna 182», else the figure itself."""
+    begins = {reading.tokens[n.last].end + 1: reading.tokens[n.first].start for n in reading.names}
+    return begins.get(start, start)
+
+
+def _counts(figure: Quantity) -> bool:
+    """Whether a figure counts or orders what is asked for: «two examples», «the third»."""
+    small = figure.kind == "number" and not figure.unit and max(figure.values, default=0) <= SMALL
+    return small or figure.kind in ("ordinal", "weekday")
