@@ -19,7 +19,7 @@ from retrieval import index_of_texts, lines
 
 from ingest import ingest_folder
 from rag.embedder import Embedder
-from rag.gate import WORDS_ENOUGH, words_share
+from rag.gate import WORDS_ENOUGH, all_named, words_share
 from rag.generators.extractive import ExtractiveGenerator
 from rag.quotes import locate, same
 from rag.records import Passage, Prompt
@@ -37,6 +37,7 @@ class Asked:
     answerable: bool
     similarity: float
     words: float  # largest share of the question's words in one passage
+    named: bool  # one passage has all that the question names by name
     right: bool  # a quote that overlaps a gold one
 
 
@@ -54,7 +55,8 @@ def ask(
             chosen = writer._choose(row["question"], prompt.passages)  # noqa: SLF001
             right = row["answerable"] and any(gold(row, c.passage, c.text) for c in chosen)
             words = words_share(row["question"], passages)
-            yield Asked(row["answerable"], best, words, right)
+            named = all_named(row["question"], passages)
+            yield Asked(row["answerable"], best, words, named, right)
 
 
 def overlaps(gold: str, quote: str) -> bool:
@@ -88,7 +90,7 @@ def table(name: str, asked: list[Asked]) -> None:
 def kept(asked: list[Asked], gate: float, above: bool = True) -> str:
     if not asked:
         return "–"
-    passed = [a.similarity >= gate or a.words >= WORDS_ENOUGH for a in asked]
+    passed = [a.similarity >= gate or a.words >= WORDS_ENOUGH or a.named for a in asked]
     return f"{passed.count(above) / len(asked):.3f}"
 
 

@@ -72,8 +72,10 @@ class Mark:
 class Reply:
     """A question asked once and answered or refused.
 
-    ``answer`` is what ``rag ask --json`` prints; ``marks`` one for each criterion of the rubric.
-    ``retrieval`` holds hit@k, reciprocal rank and nDCG of this reply's passages, empty where the
+    ``answer`` is what ``rag ask --json`` prints, its passages' text cut short. Each sentence that
+    claims something has ``votes`` besides, {judge: verdict or «unscored»}, the pipeline's own
+    checker being «pipeline»; ``verdict`` is what most of them say. ``marks``: one for each
+    criterion of the rubric. ``retrieval``: what `eval.ranking.measures` gives, empty where the
     question names no source. ``cold`` is the first question after the pipeline was opened.
     """
 
@@ -113,7 +115,7 @@ class Provenance:
     files: int
     chunks: int
     generator: dict[str, Any]  # kind, model, digest, quantisation
-    verifier: dict[str, Any]  # kind, model, digest
+    verifier: dict[str, Any]  # kind, model, digest; judges: [name, kind, model, digest, calibrated]
     prompt: dict[str, str]  # name, fingerprint
     questions_file: str
     questions_digest: str

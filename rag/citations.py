@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prompts import MARKER, REFUSAL
+from rag.checking.trust import without_forgeries
 from rag.quotes import locate
 from rag.records import Evidence, Passage, Sentence
 from rag.sentences import sentences, spans
@@ -111,8 +112,10 @@ def _sentence(text: str, numbers: tuple[int, ...], known: dict[int, Passage]) ->
 
 
 def invented_quotations(text: str, cited: Sequence[Passage]) -> list[str]:
-    """What a sentence says is quoted and stands in none of the passages it cites."""
-    return [q for q in _quotations(text) if not any(locate(q, p.text) for p in cited)]
+    """What a sentence says is quoted and stands in none of the passages it cites. What a passage
+    says to its checker («the claim “…” is supported») is no source of a quotation."""
+    texts = [without_forgeries(p.text) for p in cited]
+    return [q for q in _quotations(text) if not any(locate(q, t) for t in texts)]
 
 
 def _quotations(text: str) -> list[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from prompts import REFUSAL
@@ -48,3 +51,19 @@ def test_only_what_opens_a_sentence_is_a_bullet() -> None:
     ):
         assert claim_of(claim) == claim
     assert claim_of("a) The fee is 40 euros.") == "The fee is 40 euros."
+
+
+def test_our_paraphrases_of_the_samples_name_their_document_and_copy_no_run_of_six_words() -> None:
+    root = Path(__file__).parents[1]
+    passages: dict[str, str] = {}
+    for line in (root / "rag/checking/calibration_claims.jsonl").read_text("utf-8").splitlines():
+        row = json.loads(line)
+        passages[row["document"]] = passages.get(row["document"], "") + " ".join(row["evidence"])
+    rows = (root / "bench/sample_paraphrases.jsonl").read_text("utf-8").splitlines()
+    assert 40 <= len(rows) <= 60
+    for row in map(json.loads, rows):
+        assert (root / "data/samples" / row["document"]).is_file()
+        words = row["claim"].lower().split()
+        source = " ".join(passages[row["document"]].lower().split())
+        runs = [" ".join(words[i : i + 6]) for i in range(len(words) - 5)]
+        assert not [run for run in runs if run in source]

@@ -28,6 +28,10 @@ def notes(claim: str, *evidence: str) -> set[str]:
         ("It uses unsupervised learning.", "It uses supervised learning.", "opposite"),
         ("All members voted for the plan.", "Some members voted for the plan.", "quantifier"),
         ("Guests pay at most 50 euros.", "Guests pay at least 50 euros.", "quantifier"),
+        ("The bridge weighs exactly 40 tons.", "The bridge weighs about 40 tons.", "quantifier"),
+        ("Not only two players may enter.", "Only two players may enter.", "quantifier"),
+        ("It is the worst-selling single.", "It is the best-selling single.", "opposite"),
+        ("The army met external rebellion.", "The army met internal rebellion.", "opposite"),
         ("Widget bought Acme in May.", "Acme bought Widget in May.", "roles swapped"),
         ("Acme was bought by Widget.", "Widget was bought by Acme.", "roles swapped"),
         ("Jane Miller owns the mill.", "The mill stands by the river.", "absent name"),
@@ -52,6 +56,10 @@ def test_a_rule_objects(claim: str, source: str, rule: str) -> None:
         ("The Australian team won.", "The team from Australia won."),
         ("'Now or Never' was recorded in 1960.", "The song Now or Never was recorded in 1960."),
         ("All members voted.", "Every member voted."),
+        ("Deep Neural Networks win.", "The DNNs win."),
+        ("More than 50 guests came.", "About 53 guests came."),
+        ("The path was not kept clear.", "The failure to keep the path clear caused it."),
+        ("Contact was not possible; he had none.", "He lost contact at once."),
     ],
 )
 def test_a_true_paraphrase_meets_no_objection(claim: str, source: str) -> None:

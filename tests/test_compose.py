@@ -83,6 +83,7 @@ def test_the_app_image_carries_the_version_of_the_project(services):
     version = re.search(r'(?m)^version = "([^"]+)"', project)
     assert version
     assert services["app"]["image"] == f"affidavit:{version[1]}"
+    assert services["evaluation"]["image"] == services["app"]["image"]
 
 
 @pytest.mark.parametrize("file", ["docker-compose.yml", ".env.example", "Dockerfile"])
@@ -95,8 +96,8 @@ def test_no_file_carries_a_secret(file):
             assert not value.strip() or value.strip().startswith("${"), line
 
 
-def test_every_long_running_service_has_a_health_check(services):
-    servers = [s for s in services.values() if s.get("restart")]
+def test_every_server_has_a_health_check(services):
+    servers = [s for s in services.values() if s.get("ports")]
     assert len(servers) == 2
     for service in servers:
         check = service["healthcheck"]
@@ -126,12 +127,41 @@ def test_no_service_can_step_out_of_its_container(services):
         assert "docker.sock" not in json.dumps(service), name
 
 
-def test_the_app_writes_to_its_volume_and_nowhere_else(services):
-    app = services["app"]
-    assert app["read_only"] is True
-    mounts = [v for v in app["volumes"] if isinstance(v, dict)]
-    assert [m["target"] for m in mounts] == ["/documents"]
-    assert all(m["read_only"] for m in mounts)
+@pytest.mark.parametrize(
+    ("name", "target"), [("app", "/documents"), ("evaluation", "/questions.jsonl")]
+)
+def test_our_services_write_to_their_volume_and_nowhere_else(services, name, target):
+    service = services[name]
+    assert service["read_only"] is True
+    mounts = [v for v in service["volumes"] if isinstance(v, dict)]
+    assert [m["target"] for m in mounts] == [target]
+    assert all(m["read_only"] and not m["bind"]["create_host_path"] for m in mounts)
+    assert [v for v in service["volumes"] if isinstance(v, str)] == ["state:/data"]
+    assert not service.get("ports")
+
+
+def test_the_evaluation_is_closed_like_the_app_and_runs_only_when_asked_for(services):
+    """Without questions there is nothing to evaluate, and `up` alone must not fail on that."""
+    app, evaluation = services["app"], services["evaluation"]
+    assert evaluation["profiles"] == ["evaluation"]
+    own = {"profiles", "restart", "command", "volumes", "stop_grace_period"}
+    assert {k: v for k, v in evaluation.items() if k not in own} == {
+        k: v for k, v in app.items() if k not in own
+    }
+
+
+def test_the_evaluations_command_is_one_that_can_be_typed(services):
+    """With the defaults of its variables it is a schedule, and stops within its grace period."""
+    from eval.cli_schedule import _GRACE, schedule
+    from eval.cron import Schedule
+
+    words = [re.sub(r"\$\{\w+:-(.*)\}", r"\1", w) for w in services["evaluation"]["command"]]
+    assert words[:3] == ["rag", "eval", "schedule"]
+    with schedule.make_context("schedule", words[3:], obj={}) as context:
+        given = context.params
+    made = Schedule.of(given["questions"], given["cron"], given["timezone"])
+    assert (made.cron, made.timezone) == ("0 3 * * *", "UTC")
+    assert int(services["evaluation"]["stop_grace_period"].removesuffix("s")) > _GRACE
 
 
 def test_ollama_and_qdrant_do_not_share_a_network(services):

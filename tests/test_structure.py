@@ -33,6 +33,7 @@ MAY_IMPORT = {
 #: vocabulary and not a service, so their modules are kinds of modules.
 DOORS = {
     "charset_normalizer": {"ingest.readers.text"},
+    "cronsim": {"eval.cron"},
     "docx": {"ingest.readers.word_file"},
     "httpx": {"rag.generators._http"},
     "llama_index": {"ingest.chunker", "rag.llamaindex"},  # its splitter; an adapter for its users
@@ -46,7 +47,8 @@ DOORS = {
     "onnxruntime": {"rag.runtime"},
     "openvino": {"rag.runtime"},
     "platformdirs": {"rag.checking.calibration", "rag.prepared_model"},
-    "portalocker": {"rag.store.generations"},
+    "pandas": {"eval.dataframe", "eval.records"},  # in records its type alone
+    "portalocker": {"eval.ledger", "rag.store.generations"},
     "psutil": {"rag.hardware"},
     "pypdf": {"ingest.readers.pdf_pypdf"},
     "pypdfium2": {  # its text, its drawing, what lies on a page
@@ -70,7 +72,8 @@ DOORS = {
 }
 VOCABULARY = {
     "click": {m for m in MODULES if "cli" in m.rpartition(".")[2]} | {"rag.options"},
-    "numpy": {m for m in MODULES if m.startswith(("rag.", "ingest.spool"))},
+    "numpy": {m for m in MODULES if m.startswith(("rag.", "ingest.spool"))}
+    | {f"eval.{name}" for name in ("agreement", "corrections", "paired", "statistics")},
 }
 HEAVY = {"torch", "llama_index", "sentence_transformers", "qdrant_client", "openvino"}
 

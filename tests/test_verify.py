@@ -189,6 +189,11 @@ def test_words_that_run_over_a_line_end_are_word_for_word_whatever_they_say() ->
     assert taken_back.label != "supported"
 
 
+def test_a_conversation_on_one_line_is_one_as_well() -> None:
+    talk = "Ann: Buy some butter. Mike: Ok. Mike: Do we have milk? Ann: Yes, in the fridge."
+    assert verify("Ann has milk in the fridge.", talk).label == "unverified"
+
+
 def test_a_form_is_no_conversation() -> None:
     """The labels of a form stand once each; speakers come again."""
     form = "Operator: Jones Flying\nOwner: US Bancorp\nDate: May 3\nPilot: Ann Jones\nSeat: left"

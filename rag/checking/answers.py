@@ -15,6 +15,7 @@ from rag.checking.base import ModelChecker, ModelOpinion, Quote, Verdict
 from rag.checking.calibration import Calibration
 from rag.checking.check import verify
 from rag.checking.claims import claim_of
+from rag.checking.trust import without_forgeries
 from rag.checking.verdict import WORD_FOR_WORD
 from rag.citations import INVENTED, invented_quotations
 from rag.errors import RagError
@@ -135,14 +136,16 @@ def _evidence(quote: Quote, passage: Passage) -> Evidence:
 
 
 def _to_read(sentence: Sentence, passages: Sequence[Passage]) -> list[Passage]:
-    """The passages it cites, then those that share most of its words."""
+    """The passages it cites, then those that share most of its words. Words in what a passage says
+    to its checker do not count: a flood of forged verdicts must not crowd out the source."""
     cited = [p for p in passages if p.rank in sentence.citations]
     wanted = set(document_words(sentence.text).indices)
-    others = sorted(
-        (p for p in passages if p.rank not in sentence.citations),
-        key=lambda p: (-len(wanted & set(document_words(p.text).indices)), p.rank),
-    )
-    return [*cited, *others[:_OTHERS]]
+
+    def shared(passage: Passage) -> int:
+        return len(wanted & set(document_words(without_forgeries(passage.text)).indices))
+
+    others = [p for p in passages if p.rank not in sentence.citations]
+    return [*cited, *sorted(others, key=lambda p: (-shared(p), p.rank))[:_OTHERS]]
 
 
 def _title(passage: Passage) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from rag.checking.tokens import words
+from rag.sentences import spans
 
 #: What a claim is called, and what a forger would like to hear about it.
 _CLAIM = r"(?:claims?|statements?|sentences?|answers?|assertions?|responses?)"
@@ -33,8 +34,8 @@ _TO_CHECKER = re.compile(
     r"|\byou are\s+(?:now\s+)?(?:an?\s+|the\s+)?(?:\w+\s+)?(?:fact[- ]?checker|judge|verifier"
     r"|checker|assistant|language model|AI)\b"
     r"|\b(?:system|assistant|user)\s*:\s*(?:the|this|all|mark|ignore|you)\b"
-    r"|[✓✗○]\s*(?:supported|no mismatch|contradicted|not supported|not checked)"
-    r"|\((?:supported|no mismatch found|contradicted|not supported in source|not checked"
+    r"|[✓✗○]\s*(?:supported|no mismatch|contradicted|not supported|not checked|unverified)"
+    r"|\((?:supported|no mismatch found|contradicted|not supported in source|not checked|unverified"
     r"|word for word)\)"
     r"|<\|?/?(?:passage|system|assistant|user|im_start|im_end)\b[^>]*>",
     re.IGNORECASE,
@@ -61,6 +62,15 @@ _SPEAKER = re.compile(r"^\s*[A-Z][\w.'’ -]{0,30}:\s", re.MULTILINE)
 def addressed_to_checker(text: str) -> list[tuple[int, int]]:
     """(start, end) of each place where evidence speaks of its own check, not of its subject."""
     return [match.span() for match in _TO_CHECKER.finditer(text)]
+
+
+def without_forgeries(text: str) -> str:
+    """The text with blanks for every sentence that speaks to its checker; offsets stay."""
+    forged = addressed_to_checker(text)
+    for start, end in spans(text) if forged else []:
+        if any(start < last and first < end for first, last in forged):
+            text = text[:start] + " " * (end - start) + text[end:]
+    return text
 
 
 def english(text: str) -> bool:

@@ -1,0 +1,155 @@
+"""One question asked, judged and made into results, through one open pipeline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from eval.case import Case
+from eval.criteria import marks
+from eval.judges import Judge, Judged, choose_judges, judged
+from eval.provenance import provenance_of
+from eval.ranking import DEPTH, measures
+from eval.records import Failure, Provenance, Question, Reply, Result
+from eval.rubric import Rubric
+from rag.checking.base import ModelChecker
+from rag.embedder import Embedder
+from rag.errors import (
+    DiskFull,
+    IndexDamaged,
+    IndexLocked,
+    IndexMismatch,
+    IndexMissing,
+    ModelUnavailable,
+    RagError,
+    StoreUnavailable,
+)
+from rag.fingerprint import must_be_askable
+from rag.generators.choose import choose_generator
+from rag.pipeline import Pipeline
+from rag.records import Answer
+from rag.settings import Settings
+from rag.store import open_reader
+from rag.store.base import Reader
+
+#: Errors that any other question would meet as well.
+_OF_ALL = (IndexMissing, IndexLocked, IndexMismatch, IndexDamaged, DiskFull)
+#: Errors that may pass: a server that is started again.
+Outage = ModelUnavailable | StoreUnavailable
+OUTAGES = (ModelUnavailable, StoreUnavailable)
+#: Characters kept of each passage in history. The quotes that count are kept whole, with the
+#: sentences they belong to.
+_KEPT = 240
+
+
+@dataclass
+class Asking:
+    """The one open pipeline, and who judges what it says. ``cold`` until something was written."""
+
+    pipeline: Pipeline
+    reader: Reader
+    settings: Settings
+    rubric: Rubric
+    writer: dict[str, Any]
+    verifier: ModelChecker | None
+    judges: tuple[Judge, ...]
+    cold: bool = True
+
+    @classmethod
+    def open(cls, settings: Settings, rubric: Rubric, names: Sequence[str]) -> Self:
+        """Generator and checker are chosen once: «auto» may not become something else when a
+        server goes away in the middle."""
+        reader = open_reader(settings)
+        try:
+            embedder = Embedder(settings)
+            must_be_askable(reader.meta().fingerprint, embedder, settings)
+            generator, digest = choose_generator(settings, embedder, lambda _: None)
+            writer = {"kind": generator.kind, "model": generator.model, "digest": digest}
+            fixed = replace(settings, generator=generator.kind)
+            verifier = _verifier(fixed, writer)
+            fixed = replace(fixed, verifier=verifier.kind if verifier else "rules")
+            judges = choose_judges(names, settings, writer)
+            pipeline = Pipeline(reader, embedder, fixed)
+        except BaseException:
+            reader.close()
+            raise
+        return cls(pipeline, reader, settings, rubric, writer, verifier, judges)
+
+    def provenance(self, **known: str) -> Provenance:
+        """What produces the answers; ``known``: the names of questions and rubric."""
+        return provenance_of(
+            self.reader, self.settings, self.writer, self.verifier, self.judges, **known
+        )
+
+    def results(self, question: Question, repeats: int) -> tuple[list[Result], Outage | None]:
+        """A result for each repeat, and the outage that a repeat met. Raises what every other
+        question would meet as well."""
+        cases: list[tuple[int, Case, dict[str, float]]] = []
+        failures: list[Result] = []
+        outage: Outage | None = None
+        for repeat in range(repeats):
+            began = time.monotonic()
+            try:
+                cases.append((repeat, *self._case(question)))
+            except _OF_ALL:
+                raise
+            except RagError as error:
+                outage = error if isinstance(error, OUTAGES) else outage
+                seconds = round(time.monotonic() - began, 4)
+                failures.append(
+                    Failure(
+                        question, repeat, type(error).__name__, told(error, self.settings), seconds
+                    )
+                )
+        return [*self._replies(cases), *failures], outage
+
+    def _case(self, question: Question) -> tuple[Case, dict[str, float]]:
+        cold = self.cold
+        written = self.pipeline.ask(question.question)
+        self.cold = cold and written.generator["kind"] == "none"  # refused before any model
+        found = judged(written, self.judges)
+        answer = replace(written, sentences=found.sentences)
+        searched = question.file is not None
+        passages = self.pipeline.search(question.question, DEPTH) if searched else []
+        return Case(question, written, answer, found.votes, cold), measures(question, passages)
+
+    def _replies(self, cases: Sequence[tuple[int, Case, dict[str, float]]]) -> Iterator[Reply]:
+        given = marks([case for _, case, _ in cases], self.rubric)
+        for (repeat, case, retrieval), own in zip(cases, given, strict=True):
+            kept = stored(case.answer, Judged(case.answer.sentences, case.votes))
+            yield Reply(case.question, repeat, kept, own, retrieval, case.cold)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pipeline.close()
+
+
+def _verifier(settings: Settings, writer: dict[str, Any]) -> ModelChecker | None:
+    from rag.checking.models.choose import choose_checker
+
+    return choose_checker(settings, writer) if settings.verify else None
+
+
+def stored(answer: Answer, found: Judged) -> dict[str, Any]:
+    """The answer as history keeps it: as `rag ask --json` prints it, with votes, and of each
+    passage the beginning."""
+    kept = answer.to_dict()
+    for sentence, votes in zip(kept["sentences"], found.votes, strict=True):
+        if votes:
+            sentence["votes"] = votes
+    for passage in kept["passages"]:
+        text = passage["text"]
+        passage["text"] = text if len(text) <= _KEPT else text[:_KEPT] + "…"
+    return kept
+
+
+def told(error: BaseException, settings: Settings) -> str:
+    """An error's line without the secrets of the settings."""
+    text = str(error) if isinstance(error, RagError) else type(error).__name__
+    for secret in settings.secrets:
+        text = text.replace(secret, "•••")
+    return text

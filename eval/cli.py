@@ -1,0 +1,45 @@
+"""``rag eval``: its subcommands, found by name when they are called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from rag.options import common_options
+
+#: Subcommand → where it lives.
+_COMMANDS = {
+    "init": "eval.cli_run:init",
+    "run": "eval.cli_run:run",
+    "history": "eval.cli_history:history",
+    "report": "eval.cli_report:report",
+    "compare": "eval.cli_trials:compare",
+    "gate": "eval.cli_gate:gate",
+    "calibrate": "eval.cli_gate:calibrate",
+    "schedule": "eval.cli_schedule:schedule",
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.command("eval", cls=_Lazy, no_args_is_help=False)
+@common_options
+def eval_() -> None:
+    """Score the pipeline on your own questions, and see what got worse.
+
+    \b
+    rag eval init                     draft questions from the index, to be edited
+    rag eval run questions.jsonl      ask them, score the answers, compare with the last run
+    rag eval report                   one page about it
+    """

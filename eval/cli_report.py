@@ -1,0 +1,96 @@
+"""``rag eval report``: a run as a page, as a comment, or as test results."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from eval.cli_run import history_option
+from rag.errors import UsageError
+from rag.options import common_options, say, settings_from
+
+if TYPE_CHECKING:
+    from eval.report import Report
+
+#: Format → the file it is written to when none is named.
+_FILES = {"html": "report.html", "markdown": "report.md", "junit": "report.xml"}
+
+
+@click.command()
+@click.argument("run_id", metavar="[RUN_ID|last]", default="last")
+@click.option(
+    "-o", "--output", metavar="FILE",
+    help="Where to write (default report.html, .md or .xml); - for standard output.",
+)  # fmt: skip
+@click.option(
+    "--format", "kind", type=click.Choice(list(_FILES)),
+    help="A page, a comment, or test results (default: by the ending of FILE, else html).",
+)  # fmt: skip
+@click.option(
+    "--baseline", default="last", show_default=True, metavar="last|RUN_ID|none",
+    help="The run to compare with.",
+)  # fmt: skip
+@history_option
+@common_options
+@click.pass_context
+def report(
+    ctx: click.Context,
+    /,
+    run_id: str,
+    output: str | None,
+    kind: str | None,
+    baseline: str,
+    history_file: Path | None,
+) -> None:
+    """What a run came to, what became worse, and which answers to look at first."""
+    from eval.history import History, history_path
+    from eval.report import build_report
+
+    path = history_file or history_path(settings_from(ctx))
+    if not path.exists():
+        raise UsageError(f"no history at {path}", "make the first run: rag eval run QUESTIONS")
+    with History(path) as history:
+        found = build_report(history, run_id, None if baseline == "none" else baseline)
+    endings = {Path(name).suffix: kind for kind, name in _FILES.items()}
+    kind = kind or endings.get(Path(output or "").suffix.lower(), "html")
+    text = _written(kind)(found)
+    if output == "-":
+        click.echo(text, nl=False)
+        return
+    target = Path(output or _FILES[kind])
+    _write(target, text)
+    say(f"{target}: {found.headline}")
+
+
+def _written(kind: str) -> Callable[[Report], str]:
+    """The writer of a format."""
+    if kind == "markdown":
+        from eval.report_markdown import markdown_report as write
+    elif kind == "junit":
+        from eval.report_junit import junit_report as write
+    else:
+        from eval.report_html import html_report as write
+    return write
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all: a page that is being looked at is not torn by the next night's."""
+    part = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.absolute().parent, prefix=".report-", delete=False
+        ) as stream:
+            part = Path(stream.name)
+            stream.write(text)
+        part.chmod(0o644)
+        part.replace(path)
+    except OSError as error:
+        if part:
+            part.unlink(missing_ok=True)
+        raise UsageError(
+            f"report {path} cannot be written: {error.strerror}", "name another file with -o"
+        ) from error

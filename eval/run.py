@@ -1,0 +1,155 @@
+"""One evaluation: every question asked through one open pipeline, judged, written down at once.
+
+    questions ─▶ Pipeline.ask ─▶ judges ─▶ marks ─▶ history, question by question ─▶ EvaluationRun
+
+A kill loses the question that is being asked; `resume` goes on from the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Protocol
+
+from eval.asking import OUTAGES, Asking, told
+from eval.history import History
+from eval.provenance import provenance_unread
+from eval.questions import questions_digest
+from eval.records import EvaluationRun, Provenance, Question, Reply, Result
+from eval.rubric import Rubric
+from rag.errors import RagError, UsageError
+from rag.settings import Settings
+
+#: Questions in a row that an outage may cost before the run is given up, to be resumed. Set by
+#: hand; each of them may wait for `reply_timeout`.
+_PATIENCE = 3
+
+
+class Watch(Protocol):
+    """Hears of an evaluation while it runs."""
+
+    def start(self, total: int, done: int) -> None:
+        """``total`` questions, ``done`` of them by the run that is resumed."""
+        ...
+
+    def result(self, results: Sequence[Result]) -> None:
+        """One more question, with a result for each repeat."""
+        ...
+
+
+def evaluate(
+    questions: Sequence[Question],
+    settings: Settings,
+    rubric: Rubric,
+    history: History,
+    *,
+    repeats: int = 1,
+    judges: tuple[str, ...] = (),
+    due: str | None = None,
+    resume: str | None = None,
+    watch: Watch | None = None,
+    questions_file: str = "",
+) -> EvaluationRun:
+    """Ask every question ``repeats`` times, in a row, and judge the replies.
+
+    ``judges``: names of `eval.judges.JUDGES`, none for the verdicts of the pipeline itself;
+    ``due`` the scheduled time this run is for (UTC, ISO 8601); ``resume`` the id of an
+    interrupted run, or «last» for the latest of these questions if it was interrupted.
+
+    An error of one question is a Failure and the run goes on. What every question would meet ends
+    it: the error is raised, and the run recorded as failed, or as interrupted when something was
+    answered before. So is KeyboardInterrupt. Raises UsageError for a run that cannot be resumed.
+    """
+    known = {
+        "questions_file": questions_file,
+        "questions_digest": questions_digest(questions),
+        "rubric_digest": rubric.digest,
+    }
+    try:
+        asking = Asking.open(settings, rubric, judges)
+    except UsageError:
+        raise  # a slip of the pen, no run
+    except RagError as error:
+        unread = provenance_unread(settings, **known)
+        run_id = history.begin(unread, repeats=repeats, questions=len(questions), due=due)
+        history.finish(run_id, "failed", told(error, settings))
+        raise
+    with asking:
+        provenance = asking.provenance(**known)
+        resumed = _resumable(history, resume, provenance, repeats)
+        if resumed:
+            history.reopen(resumed, due)
+        run_id = resumed or history.begin(
+            provenance, repeats=repeats, questions=len(questions), due=due
+        )
+        try:
+            _ask_all(questions, asking, history, run_id, repeats, watch)
+        except BaseException as error:
+            ended = isinstance(error, KeyboardInterrupt) or _answered(history, run_id)
+            history.finish(run_id, "interrupted" if ended else "failed", told(error, settings))
+            raise
+    if _answered(history, run_id):
+        history.finish(run_id, "done")
+    else:
+        history.finish(run_id, "failed", "no question was answered")
+    return history.load(run_id)
+
+
+def _answered(history: History, run_id: str) -> bool:
+    return any(isinstance(r, Reply) for r in history.results(run_id))
+
+
+def _resumable(
+    history: History, wanted: str | None, provenance: Provenance, repeats: int
+) -> str | None:
+    """The id of the run to go on with. Raises UsageError for one that was asked for by its id and
+    is of other questions, settings or models, or not interrupted."""
+    if wanted is None:
+        return None
+    if wanted != "last":
+        run = history.find(wanted)
+        problem = _unlike(run, provenance, repeats)
+        if problem:
+            raise UsageError(f"run {run.run_id} cannot be resumed: {problem}", "start a new one")
+        return run.run_id
+    digest = provenance.questions_digest
+    latest = next((r for r in history.runs() if r.provenance.questions_digest == digest), None)
+    return latest.run_id if latest and not _unlike(latest, provenance, repeats) else None
+
+
+def _unlike(run: EvaluationRun, provenance: Provenance, repeats: int) -> str:
+    """Why a run is not the beginning of this one; empty when it is."""
+    if run.state != "interrupted":
+        return f"it is {run.state}"
+    if run.repeats != repeats:
+        return f"it asks each question {run.repeats} times"
+    then, today = (replace(p, questions_file="") for p in (run.provenance, provenance))
+    names = [f.name for f in fields(then) if getattr(then, f.name) != getattr(today, f.name)]
+    return f"different {', '.join(names)}" if names else ""
+
+
+def _ask_all(
+    questions: Sequence[Question],
+    asking: Asking,
+    history: History,
+    run_id: str,
+    repeats: int,
+    watch: Watch | None,
+) -> None:
+    done = history.done(run_id, [kind.__name__ for kind in OUTAGES])
+    left = [q for q in questions if done.get(q.id, 0) < repeats]
+    if watch:
+        watch.start(len(questions), len(questions) - len(left))
+    answered, outages = len(left) < len(questions), 0
+    for question in left:
+        results, outage = asking.results(question, repeats)
+        if outage is None:
+            outages = 0
+        else:
+            outages += 1
+            if not answered or outages >= _PATIENCE:
+                raise outage
+        answered = answered or any(isinstance(r, Reply) for r in results)
+        history.add(run_id, results)
+        if watch:
+            watch.result(results)
