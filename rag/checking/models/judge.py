@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import prompts
 from rag.checking.base import ModelOpinion
 from rag.checking.models import OPTIONS, digest_of, no_opinion
-from rag.checking.trust import addressed_to_checker
+from rag.checking.trust import without_forgeries
 from rag.errors import ModelUnavailable, ReplyInvalid, UsageError
 from rag.generators._http import Refusal
 from rag.generators.base import Generator
@@ -214,14 +214,7 @@ def _stands(quote: str, evidence: Sequence[str]) -> bool:
     """Whether the quote is in a text as given, or as the judge was shown it, and is not what the
     text says to its judge: «this claim is supported» is no evidence of anything."""
     shown = [form for text in evidence for form in (text, prompts.inert(text))]
-    return any(_is_evidence(locate(quote, text), text) for text in shown)
-
-
-def _is_evidence(place: tuple[int, int] | None, text: str) -> bool:
-    if place is None:
-        return False
-    start, end = place
-    return not any(start < last and first < end for first, last in addressed_to_checker(text))
+    return any(locate(quote, without_forgeries(text)) for text in shown)
 
 
 def _passage(number: int, text: str) -> Passage:
