@@ -64,7 +64,7 @@ EXPECTED = {
 #: Seconds by which the slow generator is slower.
 SLOWER = 4.0
 #: Of the real model: short, since its answers count and not their beauty.
-ANSWER_TOKENS = 48
+ANSWER_TOKENS = 96
 #: Pairs of nights put together from the replies of all.
 DRAWN = 500
 

@@ -172,15 +172,12 @@ def negation(case: Case, rng: random.Random) -> str | None:
     if found:
         m = rng.choice(found)
         return f"{claim[: m.end()]} not{claim[m.end() :]}"
-    if m := _PAST.search(claim):
-        base = (
-            m["verb"][:-1]
-            if m["verb"].endswith(("sed", "ved", "ted", "ced", "ged"))
-            else m["verb"][:-2]
-        )
-        return f"{claim[: m.start()]}did not {base}{claim[m.end() :]}"
-    if m := _THIRD.search(claim):
-        return f"{claim[: m.start()]}does not {m['verb'][:-1]}{claim[m.end() :]}"
+    if past := _PAST.search(claim):
+        verb = past["verb"]
+        base = verb[:-1] if verb.endswith(("sed", "ved", "ted", "ced", "ged")) else verb[:-2]
+        return f"{claim[: past.start()]}did not {base}{claim[past.end() :]}"
+    if third := _THIRD.search(claim):
+        return f"{claim[: third.start()]}does not {third['verb'][:-1]}{claim[third.end() :]}"
     return None
 
 
@@ -199,15 +196,23 @@ def quantifier(case: Case, rng: random.Random) -> str | None:
         m
         for old in _QUANTIFIERS
         for m in re.finditer(rf"\b{old}\b", case.claim, re.IGNORECASE)
-        if not (old == "over" and not re.match(r"\s[\d$]", case.claim[m.end() :]))
-        and not (
-            old in ("about", "no") and not re.match(r"\s(?:\d|[a-z]+s\b)", case.claim[m.end() :])
-        )
+        if _counts(old, case.claim[: m.start()], case.claim[m.end() :])
     ]
     if not spots:
         return None
     m = rng.choice(spots)
     return case.claim[: m.start()] + _QUANTIFIERS[m.group().lower()] + case.claim[m.end() :]
+
+
+def _counts(word: str, before: str, after: str) -> bool:
+    """Whether a word is a quantifier where it stands: not in «at all», «a few», «the most»."""
+    if re.search(r"\b(?:not|n[’']t|without|at|a|an|the|its|as)\s$", before, re.IGNORECASE):
+        return word in ("exactly", "up to", "over", "more than", "less than")
+    if word in ("over", "up to"):
+        return bool(re.match(r"\s[\d$]", after))
+    if word in ("about", "no", "most", "any", "all"):
+        return bool(re.match(r"\s(?:\d|\$|of\b|the\b|[a-z]+s\b)", after))
+    return not after.startswith("-")
 
 
 def name_moved(case: Case, rng: random.Random) -> str | None:

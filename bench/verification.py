@@ -17,7 +17,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from fit_checker import EDITS, Flags, Floats, Table, balanced, cross_validated, labelled, table
+from fit_checker import (
+    EDITS,
+    Flags,
+    Floats,
+    Table,
+    balanced,
+    cross_validated,
+    even,
+    labelled,
+    table,
+)
 from flips import Case
 from numpy.typing import NDArray
 from verification_sets import clapnq, financebench, summedits, wice
@@ -25,6 +35,9 @@ from verification_sets import clapnq, financebench, summedits, wice
 from rag.checking.check import verify
 from rag.checking.claims import claim_of
 from rag.checking.evidence import Embed
+from rag.checking.material import material
+from rag.checking.quantities import quantities
+from rag.checking.reading import read
 from rag.checking.score import coefficients, probability
 from rag.embedder import Embedder
 from rag.sentences import sentences
@@ -156,27 +169,59 @@ def flips_table(rows: Table, scores: Floats) -> None:
     """Detection of planted flips where 5 % of the same claims untouched are flagged.
 
     Claims are ranked by alarm, then by score; the cut is set on the untouched claims of the
-    column. Beside it what is flagged as shipped: an alarm, or a score below the lower cut.
+    column. Every document counts the same, except in the column that says otherwise. As shipped:
+    an alarm, or a score below the lower cut.
     """
     alarm = alarms(rows)
     ranked, shown = capped(scores, alarm), alarm | (scores < coefficients().reject)
-    columns = {"all": (), "CLAPNQ": ("CLAPNQ",), "WiCE": ("WiCE",), "SummEdits": EDITS}
-    lines: dict[str, list[str]] = {
-        k: [] for k in ("untouched", *sorted({k for k in rows.flip if k}))
-    }
-    for sources in columns.values():
-        untouched = rows.of(*sources) & rows.true
-        cut = float(np.quantile(ranked[untouched], 0.05))
+    talk = np.array([material(c.evidence).talk for c in rows.cases])
+    everywhere = np.ones(len(talk), dtype=bool)
+    columns = {
+        "all": everywhere, "without conversations": ~talk, "all, every claim alike": everywhere,
+        **{s: rows.of(s, flip=None) for s in ("CLAPNQ", "WiCE", "samples")},
+        "SummEdits": rows.of(*EDITS, flip=None), "its prose": rows.of(*EDITS, flip=None) & ~talk,
+    }  # fmt: skip
+    kinds = ("", *sorted({k for k in rows.flip if k}))
+    lines: dict[str, list[str]] = {k: [] for k in kinds}
+    flip = np.array(rows.flip)
+    for name, column in columns.items():
+        alike = "claim" in name
+        untouched = column & (flip == "") & rows.true
+        cut = threshold(ranked[untouched], evened(rows, untouched, alike=alike)[untouched], 0.05)
         for kind, cells in lines.items():
-            picked = untouched if kind == "untouched" else rows.of(*sources, flip=kind)
-            here = np.flatnonzero(picked)
-            groups = documents(rows, here)
-            cells.append(interval(groups, share(ranked[here] < cut)))
-            cells.append(f"{shown[here].mean():.2f}" + f" (n {len(here)})")
-    print("| flip | " + " | ".join(f"{c}, at 5 % | as shipped" for c in columns) + " |")
-    print("| --- |" + " --- |" * 2 * len(columns))
+            picked = untouched if kind == "" else column & (flip == kind)
+            here, weight = np.flatnonzero(picked), evened(rows, picked, alike=alike)[picked]
+            cells.append(interval(documents(rows, here), weighted(ranked[here] < cut, weight)))
+            if name == "without conversations":
+                every = np.arange(len(here))
+                cells.append(f"{weighted(shown[here], weight)(every):.2f} (n {len(here)})")
+    heads = [
+        f"{c}, at 5 %" + (" | as shipped" if c == "without conversations" else "") for c in columns
+    ]
+    print("| flip | " + " | ".join(heads) + " |")
+    print("| --- |" + " --- |" * (len(columns) + 1))
     for kind, cells in lines.items():
-        print(f"| {kind} | " + " | ".join(cells) + " |", flush=True)
+        print(f"| {kind or 'untouched'} | " + " | ".join(cells) + " |", flush=True)
+
+
+def evened(rows: Table, picked: Flags, *, alike: bool) -> Floats:
+    """Weights of the picked rows: every claim alike, or every document."""
+    return picked / max(1, picked.sum()) if alike else even(rows, picked)
+
+
+def weighted(flags: Flags, weight: Floats) -> Measure:
+    """Weighted share of the flagged rows; of no rows not a number."""
+    return lambda rows: (
+        float(np.average(flags[rows], weights=weight[rows])) if len(rows) else float("nan")
+    )
+
+
+def threshold(ranked: Floats, weight: Floats, share: float) -> float:
+    """The cut below which at most this share of the weight lies."""
+    order = np.argsort(ranked)
+    below = np.cumsum(weight[order]) / weight.sum()
+    first = int(np.searchsorted(below, share, "right"))
+    return float(ranked[order[min(first, len(order) - 1)]])
 
 
 def shipped_table(cases: Sequence[Case]) -> None:
@@ -184,7 +229,7 @@ def shipped_table(cases: Sequence[Case]) -> None:
     rows = table(cases)
     names = list(coefficients().weights)
     scores = np.array([probability(dict(zip(names, v, strict=True))) for v in rows.values])
-    sources = {s: (s,) for s in dict.fromkeys(c.source for c in cases)}
+    sources: dict[str, tuple[str, ...]] = {s: (s,) for s in dict.fromkeys(c.source for c in cases)}
     claims_table(rows, scores, sources)
     alarms_table(rows, sources)
 
@@ -256,7 +301,8 @@ def stored(cases: Sequence[Case]) -> Embed:
 
 
 def speed_table(cases: Sequence[Case]) -> None:
-    """Milliseconds a claim: evidence met for the first time, met before, and with embeddings."""
+    """Milliseconds of processor time a claim: evidence met for the first time, met before, and
+    with embeddings. On an idle core that is the time one waits."""
     vectors = stored(cases)
     print("| | p50 ms | p95 ms |\n| --- | --- | --- |")
     for name, again, embed in (
@@ -269,11 +315,31 @@ def speed_table(cases: Sequence[Case]) -> None:
             evidence = case.evidence if again else (*case.evidence, f"Note {number} of the clerk.")
             if again:
                 verify(case.claim, evidence)
-            started = time.perf_counter()
+            started = time.process_time()
             verify(case.claim, evidence, embed=embed)
-            spent.append(1000 * (time.perf_counter() - started))
+            spent.append(1000 * (time.process_time() - started))
         p50, p95 = np.percentile(spent, [50, 95])
         print(f"| {name} | {p50:.1f} | {p95:.1f} |", flush=True)
+
+
+def answer_table(cases: Sequence[Case]) -> None:
+    """The same for an answer of six sentences against five passages that were never read."""
+    spent = []
+    for number in range(40):
+        some = cases[5 * number % len(cases) :][:5]
+        passages = tuple(text for case in some for text in case.evidence)[:5]
+        said = [s for case in some for s in sentences(case.claim) if claim_of(s)][:6]
+        if len(said) < 6:
+            continue
+        for cache in (material, read, quantities):
+            cache.cache_clear()
+        started = time.process_time()
+        for sentence in said:
+            verify(sentence, passages)
+        spent.append(1000 * (time.process_time() - started))
+    p50, p95 = np.percentile(spent, [50, 95])
+    print(f"| {len(spent)} answers of six sentences, five passages read once | "
+          f"{p50:.1f} | {p95:.1f} |")  # fmt: skip
 
 
 def main() -> None:
@@ -299,9 +365,10 @@ def main() -> None:
     human_table(options.data / "financebench")
     print("\n### Evidence shown\n")
     evidence_table([c for c in rows.cases if c.source == "WiCE" and not c.flip][::3])
-    print("\n### Time a claim\n")
+    print("\n### Time\n")
     some = [c for c in rows.cases if not c.flip][::40] + clapnq(options.data / "clapnq")[:40]
     speed_table(some)
+    answer_table(clapnq(options.data / "clapnq"))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,10 @@ from flips import Case
 
 from rag.quotes import locate
 
+#: Paraphrases written by hand of sentences of data/samples, whose passages ship with the package.
+SAMPLES = Path(__file__).with_name("sample_paraphrases.jsonl")
+CALIBRATION = Path(__file__).parents[1] / "rag" / "checking" / "calibration_claims.jsonl"
+
 
 def rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
@@ -70,10 +74,23 @@ def financebench(folder: Path) -> list[tuple[Case, str]]:
     ]  # fmt: skip
 
 
+def samples(claims: Path = SAMPLES) -> list[Case]:
+    """Our own paraphrases of sentences of data/samples against those documents' passages."""
+    passages: dict[str, dict[str, None]] = {}
+    for row in rows(CALIBRATION):
+        if row["kind"] == "paraphrase":
+            passages.setdefault(row["document"], {}).update(dict.fromkeys(row["evidence"]))
+    return [
+        Case(row["claim"], tuple(passages[row["document"]]), True, row["document"], "samples")
+        for row in rows(claims)
+    ]
+
+
 def everything(data: Path) -> dict[str, list[Case]]:
     """Every labelled set by name."""
     sets = {"WiCE": wice(data / "wice" / "dev.jsonl")}
     for path in sorted((data / "summedits").glob("*.jsonl")):
         sets[path.stem] = summedits(path)
     sets["CLAPNQ"] = clapnq(data / "clapnq")
+    sets["samples"] = samples()
     return sets

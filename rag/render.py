@@ -177,8 +177,9 @@ def full_place(file: str, page: int | None) -> str:
 
 
 def shown_reasons(sentence: Sentence) -> tuple[str, ...]:
-    """What a person should know of it; of a supported one there is nothing to say."""
-    return sentence.reasons if sentence.verdict != "supported" else ()
+    """What a person should know of it: of a supported one not why it is (the first reason), but
+    that a citation was attached or that another source says otherwise."""
+    return sentence.reasons[1:] if sentence.verdict == "supported" else sentence.reasons
 
 
 def reason_lines(reasons: Iterable[str]) -> list[str]:

@@ -11,6 +11,7 @@ from rag.checking.base import ModelOpinion
 from rag.citations import cite
 from rag.errors import ModelUnavailable
 from rag.records import Passage, Sentence
+from rag.render import evidence_lines
 
 LEAVE = "Employees accrue 21 days of leave a year. Unused days expire in March."
 FEE = "The late fee is 40 euros for each invoice. It is waived for charities."
@@ -143,3 +144,40 @@ def test_a_model_that_fails_is_asked_about_all_others_at_once(
     assert [s.verdict for s in sentences] == ["unverified"] * 3
     assert all("gone" in s.reasons[0] for s in sentences)
     assert model.asked == [1, 2]
+
+
+def conflicting(other: str, *, file: str = "b.md") -> Sentence:
+    """The sentence of 21 days, beside what another passage says."""
+    texts = {"a.md": "Employees accrue 21 days of paid leave a year.", file: other}
+    passages = [
+        Passage(n, name, None, None, "", text, score=0.0, chunk_id=str(n))
+        for n, (name, text) in enumerate(texts.items(), 1)
+    ]
+    claim = Sentence("Employees accrue 21 days of paid leave a year.", (1,))
+    return next(iter(Checking().sentences([claim], passages, "How much leave is there?")))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "Employees accrue 27 days of paid leave a year.",
+        "Since 2024, employees accrue 30 days of paid leave each year.",
+    ],
+)
+def test_a_source_that_says_otherwise_is_shown_beside_a_sentence_that_stands(other: str) -> None:
+    told = conflicting(other)
+    assert told.verdict == "supported"
+    assert f"[2] says otherwise: “{other}”" in told.reasons
+    assert any("says otherwise" in line for line in evidence_lines([told]))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "Employees accrue 21 days of paid leave a year, and a day more after ten years.",
+        "Contractors have no paid leave.",
+        "The late fee is 40 euros for each invoice.",
+    ],
+)
+def test_a_source_that_agrees_or_speaks_of_something_else_is_no_conflict(other: str) -> None:
+    assert not [r for r in conflicting(other).reasons if "otherwise" in r]

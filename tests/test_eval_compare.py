@@ -149,6 +149,14 @@ def test_times_of_another_machine_are_not_comparable():
     assert found["flagged"].verdict == "no difference seen"
 
 
+def test_one_question_says_nothing_of_any_size():
+    """It has no interval that would not be endless, and never becomes better or worse."""
+    found = by_metric(make_run(questions=2), make_run(questions=2, seconds=9))
+    assert found["total_s"].pairs == 1
+    assert (found["total_s"].low, found["total_s"].high) == (None, None)
+    assert {d.verdict for d in found.values()} <= {"no difference seen", "not comparable"}
+
+
 def test_a_cold_reply_is_no_part_of_a_ratio():
     """The question that loads the models is left out, in whichever run it was cold."""
     after = make_run()

@@ -2,7 +2,7 @@
 
 Each claim is checked against the passages it cites and the ones that match it best besides. A
 sentence without a citation gets that of the passage that says it; where a sentence cites another,
-that is said.
+that is said, and where a passage of another file says otherwise, that too.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from rag.checking.base import ModelChecker, ModelOpinion, Quote, Verdict
 from rag.checking.calibration import Calibration
 from rag.checking.check import verify
 from rag.checking.claims import claim_of
+from rag.checking.conflicts import conflict
 from rag.checking.trust import without_forgeries
 from rag.checking.verdict import WORD_FOR_WORD
 from rag.citations import INVENTED, invented_quotations
@@ -27,6 +28,7 @@ from rag.words import document_words
 _OTHERS = 3
 _ATTACHED = "cites no passage; [{}] attached by the check"
 _ELSEWHERE = "what it rests on stands in [{}], which it does not cite"
+_CONFLICT = "[{}] says otherwise: “{}”"
 _GOOD = ("supported", "no_mismatch")
 
 
@@ -97,7 +99,18 @@ class Checking:
             # it says it quotes, and does not: whatever else is said for it
             reasons = tuple(INVENTED.format(quoted[:60]) for quoted in invented)
             verdict = Verdict("not_supported", verdict.score, accept=False, reasons=reasons)
-        return _told(sentence, verdict, passages)
+        told = _told(sentence, verdict, passages)
+        return replace(told, reasons=(*told.reasons, *_conflicts(told, passages, question)))
+
+
+def _conflicts(told: Sentence, passages: Sequence[Passage], question: str) -> list[str]:
+    """What passages of other files say against a sentence that holds by its own."""
+    if told.verdict not in _GOOD:
+        return []
+    own = {e.file for e in told.evidence}
+    others = [p for p in passages if p.file not in own]
+    found = [(p, conflict(told.text, p.text, question=question, title=_title(p))) for p in others]
+    return [_CONFLICT.format(p.rank, quote.text) for p, quote in found if quote]
 
 
 def _asked(model: ModelChecker, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[ModelOpinion]:

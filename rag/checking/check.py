@@ -11,7 +11,7 @@ from rag.checking.features import examine
 from rag.checking.material import material
 from rag.checking.reading import read
 from rag.checking.score import probability
-from rag.checking.trust import conversation, english
+from rag.checking.trust import english
 from rag.checking.verdict import Offline, combine, unverified
 
 _WEAK_ON_TALK = "the source is a conversation, and the offline checker is weak on these"
@@ -69,6 +69,6 @@ def _verify(
         examined.findings,
         word_for_word(stated, source),
         tuple(choose(read(stated), source, embed)),
-        weak=_WEAK_ON_TALK if any(conversation(text) for text in texts) else "",
+        weak=_WEAK_ON_TALK if source.talk else "",
     )
     return combine(offline, opinion, calibrated=calibrated)

@@ -36,7 +36,7 @@ _AVERAGED = frozenset(
 #: Share of the claim's words, by rarity, that the three best sentences together lack, from which on
 #: the evidence is about something else. Set on WiCE dev, SummEdits and CLAPNQ: see the figures of
 #: «other passage» and of the alarm «off topic» in docs/verification.md.
-OFF_TOPIC = 0.82
+OFF_TOPIC = 0.88
 
 
 #: Up to this share of a sentence's words may be missing from the three best sentences for the claim
@@ -55,7 +55,7 @@ class Examined:
 def examine(claim: str, material: Material, question: str = "") -> Examined:
     """Run every rule over each sentence of a claim."""
     extra = [t.stem for t in tokens(question) if t.content]
-    values = dict.fromkeys(FEATURES, 0.0)
+    values = dict.fromkeys((*FEATURES, "figure found"), 0.0)
     found: list[Finding] = []
     readings = [read(sentence) for sentence in sentences(claim) or [claim]]
     words = sum(len(r.content) for r in readings) or 1
@@ -67,7 +67,7 @@ def examine(claim: str, material: Material, question: str = "") -> Examined:
             else:
                 values[name] = max(values[name], value)
         found += objections
-    if values["missing from best three"] >= OFF_TOPIC:
+    if values["missing from best three"] >= OFF_TOPIC and not values["figure found"]:
         found.append(
             Finding("off topic", "unsupported", "the source speaks of something else", claim)
         )
@@ -95,15 +95,16 @@ def _examine(
         "opposite": _largest(r.weight for r in reversed_ if r.kind == "opposite"),
         "opposite, margin": _largest(r.margin for r in reversed_ if r.kind == "opposite"),
         "gender": _largest(r.weight for r in reversed_ if r.kind == "gender"),
-        "quantifier": _largest(m.weight for m in worded if m.kind == "quantifier"),
+        "quantifier": _largest(m.weight for m in worded if m.kind in ("quantifier", "bound")),
         "added word": _largest(m.weight for m in worded if m.kind == "added"),
         "roles swapped": _largest(e.margin for e in swapped),
     }
     rest_found = values.get("missing from best three", 1.0) <= REST_FOUND
     found = [
-        *numbers.findings(figures, material),
+        *numbers.findings(figures, material, rest_found=rest_found),
         *names.findings(named, material, rest_found=rest_found),
-        *polarity.findings(reversed_, material), *wording.findings(worded, material),
+        *polarity.findings(reversed_, material),
+        *wording.findings(worded, material, rest_found=rest_found),
         *roles.findings(swapped, material, rest_found=rest_found),
     ]  # fmt: skip
     return values, found
@@ -117,6 +118,7 @@ def _figure_values(figures: Sequence[numbers.Checked]) -> dict[str, float]:
         "number margin": _largest(c.contest.margin for c in solid),
         "number instead": _largest(c.contest.rival for c in figures if c.state != "found"),
         "has numbers": float(bool(figures)),
+        "figure found": float(any(not c.small for c in solid)),
     }
 
 

@@ -14,10 +14,13 @@ from rag.checking.base import Quote
 from rag.checking.quantities import Quantity, quantities
 from rag.checking.reading import PRONOUNS, Reading, read
 from rag.checking.tokens import tokens
-from rag.checking.trust import addressed_to_checker
+from rag.checking.trust import addressed_to_checker, conversation
 from rag.sentences import spans
 
 _TITLE_LINE = re.compile(r"\s*(?:\(meta data\)\s*)?(?:TITLE:|#{1,6}\s)", re.IGNORECASE)
+
+#: Where a speaker's turn begins in a conversation that stands on one line: «… at six. Ann: …».
+_TURN = re.compile(r"(?<=[.!?)])\s+(?=[A-Z][\w'’-]{0,20}:\s)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,11 @@ class Material:
         return frozenset(
             "".join(w[0] for w in n.text.split() if w[0].isupper()).lower() for n in runs
         )
+
+    @cached_property
+    def talk(self) -> bool:
+        """Whether any of it is a conversation, where names stand for whoever speaks."""
+        return any(conversation(_TURN.sub("\n", text)) for text in self.texts)
 
     @cached_property
     def pronouns(self) -> frozenset[str]:

@@ -37,14 +37,17 @@ def check_names(claim: Reading, material: Material, extra: Sequence[str] = ()) -
     """Every name of the claim with what is missing of it and its contest in the evidence."""
     checked = []
     names = [n for n in claim.names if not (n.doubtful and set(n.stems) & material.lowercase)]
-    mine = {stem for n in names for stem in n.stems}
     places = mentions(material)
     for name in names:
         missing = tuple(s for s in name.stems if not known(s, material))
-        if _initials(name) in material.initials or name.text.lower() in material.initials:
+        short = _initials(name)
+        if short in material.initials | material.stems or name.text.lower() in material.initials:
             missing = ()
         own = occurrences(name, material)
-        rivals = [o for o, n in places if not set(n.stems) & mine]
+        rivals = [
+            o for o, n in places
+            if not set(n.stems) & claim.places.keys() and not _short_for(n, name)
+        ]  # fmt: skip
         around = context(claim, name.first, name.last, material, extra)
         checked.append(CheckedName(name, missing, contest(around, own, rivals, material)))
     return checked
@@ -64,9 +67,10 @@ def findings(
                 "absent name", effect, f"«{c.name.text}» is not named in the source", c.name.text
             ))  # fmt: skip
         elif not c.missing and rival.margin >= CONFLICT:
+            sure = rest_found and not material.talk
             found.append(Finding(
                 "name of something else",
-                    "contradicts" if rest_found else "note",
+                "contradicts" if sure else "note",
                 f"the source seems to say this of «{rival.label}», not of «{c.name.text}»",
                 c.name.text, spanned(material.stretches[rival.sentence]),
             ))  # fmt: skip
@@ -81,6 +85,12 @@ def known(stem: str, material: Material) -> bool:
         return False
     beginning = stem[: max(_SHARED_BEGINNING, len(stem) - 3)]
     return any(other.startswith(beginning) for other in material.stems)
+
+
+def _short_for(one: Name, other: Name) -> bool:
+    """Whether either is the other's initials: «DNNs», «Deep Neural Networks»."""
+    plain = one.text.lower().removesuffix("s"), other.text.lower().removesuffix("s")
+    return _initials(other) == plain[0] or _initials(one) == plain[1]
 
 
 def _initials(name: Name) -> str:

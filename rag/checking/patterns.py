@@ -19,9 +19,9 @@ DATES = tuple(
         rf"\b{MONTH}\s+{DAY}\s*,?\s+{YEAR}\b",
         rf"\b{DAY}(?:\s+of)?\s+{MONTH}\s*,?\s+{YEAR}\b",
         rf"\b{MONTH}\s*,?\s+(?:of\s+)?{YEAR}\b",
-        rf"\b{MONTH}\s+{DAY}(?!\d|[.,]\d|\s*(?:%|percent|million|billion))",
+        rf"\b{MONTH}\s+{DAY}(?!\d|[.,:]\d|\s*(?:%|percent|million|billion))",
         rf"\b{DAY}(?:\s+of)?\s+{MONTH}(?![a-z])",
-        r"\b(?P<year>1[0-9]\d\d|20\d\d)-(?P<month>[01]?\d)-(?P<day>[0-3]?\d)\b",
+        r"\b(?P<year>1[0-9]\d\d|20\d\d)-(?P<month>[01]?\d)-(?P<day>[0-3]?\d)(?:\b|(?=T\d))",
         r"\b(?P<month>[01]?\d)/(?P<day>[0-3]?\d)/(?P<year>\d{4}|\d\d)\b",
         r"\b(?P<day>[0-3]?\d)\.(?P<month>[01]?\d)\.(?P<year>\d{4})\b",
     )
@@ -55,7 +55,9 @@ FY = re.compile(
 DECADE = re.compile(r"\b(?P<decade>1[0-9]\d0|20\d0)['’]?s\b")
 TIME = re.compile(
     r"\b(?P<hour>[01]?\d|2[0-3])(?::(?P<minute>[0-5]\d))?\s?(?P<half>[ap]\.?m\b\.?)"
-    r"|\b(?P<hour24>[01]?\d|2[0-3]):(?P<minute24>[0-5]\d)\b",
+    r"|\b(?P<hour24>[01]?\d|2[0-3]):(?P<minute24>[0-5]\d)\b"
+    r"|\b(?P<hour_zone>[01]\d|2[0-3])(?P<minute_zone>[0-5]\d)"
+    r"(?=\s?(?:UTC|GMT|[ECMP][SD]T|hours?\b|hrs\b|local\b|eastern\b|central\b|pacific\b))",
     re.IGNORECASE,
 )
 BARE_YEAR = re.compile(r"(?<![\w$€£.,/-])(?P<year>1[0-9]\d\d|20\d\d)(?![\w%/]|[.,]\d)")
@@ -64,8 +66,13 @@ YEARS_RANGE = re.compile(
 )
 
 WORD_NUMBER = "|".join(sorted((*SMALL, "hundred", "dozen"), key=len, reverse=True))
-SCALE = r"(?:hundred|thousand|million|billion|trillion|dozen|mn|mm|bn|tn|(?<=\d)[kmb](?![\w]))"
-_NAMED = ("dollar", "euro", "rupee", "yen", "yuan", "won", "usd", "eur", "gbp", "chf", "cad", "aud")
+SCALE = (
+    r"(?:hundred|thousand|million|billion|trillion|dozen|mln|mil|mn|mm|bn|tn|(?<=\d)[kmb](?![\w]))"
+)
+_NAMED = (
+    "dollar", "buck", "euro", "rupee", "yen", "yuan", "won", "usd", "eur", "gbp", "chf", "cad",
+    "aud",
+)  # fmt: skip
 UNIT_WORDS = "|".join(sorted(map(re.escape, (*UNITS, *_NAMED)), key=len, reverse=True))
 SIGN = r"(?:US\$|C\$|A\$|[$€£¥₹₩]|(?:USD|EUR|GBP|CHF|CNY|INR|JPY|CAD|AUD|Rs\.?)\s?)"
 DIGITS = (

@@ -52,7 +52,7 @@ class Quantity:
     end: int
     values: tuple[float, ...] = ()
     step: float = 0.0
-    unit: str = ""
+    unit: str = ""  # «dimension:size of the unit in the dimension's base», a currency, «%»
     parts: tuple[int | None, ...] = ()
     loose: bool = False  # «about», «more than», «up to»: another figure may be meant
     scaled: bool = False  # «million» stands beside it
@@ -60,6 +60,16 @@ class Quantity:
     @property
     def ambiguous(self) -> bool:
         return len(self.values) > 1
+
+    @property
+    def dimension(self) -> str:
+        """«length», «time», …; empty without a unit of measure."""
+        return self.unit.partition(":")[0] if ":" in self.unit else ""
+
+    @property
+    def size(self) -> float:
+        """Of its unit, in the dimension's base."""
+        return float(self.unit.partition(":")[2]) if ":" in self.unit else 1.0
 
     @property
     def year(self) -> int | None:
@@ -119,7 +129,8 @@ def _dates(text: str, taken: bytearray) -> Iterator[Quantity]:
 
 def _times(text: str, taken: bytearray) -> Iterator[Quantity]:
     for m in _free(TIME, text, taken):
-        hour, minute = int(m["hour"] or m["hour24"]), int(m["minute"] or m["minute24"] or 0)
+        hour = int(m["hour"] or m["hour24"] or m["hour_zone"])
+        minute = int(m["minute"] or m["minute24"] or m["minute_zone"] or 0)
         if m["half"]:
             hour = hour % 12 + 12 * (m["half"][0].lower() == "p")
         yield Quantity("time", m.start(), m.end(), (60.0 * hour + minute,))
@@ -197,7 +208,7 @@ def _nature(m: re.Match[str]) -> tuple[Kind, str, float]:
         if unit in CURRENCIES:
             return "money", CURRENCIES[unit], 1.0
         dimension, factor = UNITS[unit]
-        return "number", f"{dimension}:{unit}", factor if dimension == "length" else 1.0
+        return "number", f"{dimension}:{factor:g}", 1.0
     return "number", "", 1.0
 
 

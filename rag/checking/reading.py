@@ -11,7 +11,8 @@ from rag.checking.tokens import Token, folded, tokens, words
 _CONNECTORS = words("of de la van von der del di al bin")
 _CALENDAR = words(
     "january february march april may june july august september october november december "
-    "monday tuesday wednesday thursday friday saturday sunday q fy"
+    "monday tuesday wednesday thursday friday saturday sunday q fy "
+    "today yesterday tomorrow"
 )
 _PARTICIPLES = ("ed", "en", "wn", "ught", "old", "und", "ade", "ung", "one", "nt", "id", "um")
 PRONOUNS = words(

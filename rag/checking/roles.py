@@ -65,7 +65,7 @@ def findings(found: Sequence[Exchange], material: Material, *, rest_found: bool)
     """The surest exchange, if it is sure enough."""
     return [
         Finding(
-            "roles swapped", "contradicts",
+            "roles swapped", "note" if material.talk else "contradicts",
             f"the source has «{e.one}» and «{e.other}» the other way round",
             f"{e.one} … {e.other}", spanned(material.stretches[e.sentence]),
         )

@@ -116,8 +116,9 @@ def _without_plural(word: str) -> str:
 
 def _without_derivation(word: str) -> str:
     for ending, keep, least in (
-        ("fully", "", 4), ("ically", "ic", 3), ("ally", "al", 3), ("ily", "y", 3), ("ly", "", 4),
-        ("ness", "", 4), ("ment", "", 4), ("izer", "iz", 3), ("ation", "at", 3), ("ator", "at", 3),
+        ("fully", "", 4), ("ically", "ic", 3), ("ical", "ic", 3), ("ally", "al", 3),
+        ("ily", "y", 3), ("ly", "", 4), ("ness", "", 4), ("ment", "", 4), ("izer", "iz", 3),
+        ("ation", "at", 3), ("ator", "at", 3),
         ("tion", "t", 3), ("sion", "s", 3),
     ):  # fmt: skip
         rest = word.removesuffix(ending)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 SCALES = {
-    "hundred": 1e2, "thousand": 1e3, "k": 1e3, "million": 1e6, "mn": 1e6, "mm": 1e6, "m": 1e6,
-    "billion": 1e9, "bn": 1e9, "b": 1e9, "trillion": 1e12, "tn": 1e12, "dozen": 12.0,
+    "hundred": 1e2, "thousand": 1e3, "k": 1e3, "million": 1e6, "mln": 1e6, "mil": 1e6, "mn": 1e6,
+    "mm": 1e6, "m": 1e6, "billion": 1e9, "bn": 1e9, "b": 1e9,
+    "trillion": 1e12, "tn": 1e12, "dozen": 12.0,
 }  # fmt: skip
 CURRENCIES = {
-    "$": "usd", "us$": "usd", "usd": "usd", "dollar": "usd", "€": "eur", "eur": "eur",
-    "euro": "eur", "£": "gbp", "gbp": "gbp", "¥": "jpy", "yen": "jpy", "jpy": "jpy", "₹": "inr",
-    "inr": "inr", "rupee": "inr", "rs": "inr", "chf": "chf", "cny": "cny", "yuan": "cny",
-    "rmb": "cny", "₩": "krw", "won": "krw", "cad": "cad", "c$": "cad", "aud": "aud", "a$": "aud",
+    "$": "usd", "us$": "usd", "usd": "usd", "dollar": "usd", "buck": "usd", "€": "eur",
+    "eur": "eur", "euro": "eur", "£": "gbp", "gbp": "gbp", "¥": "jpy", "yen": "jpy", "jpy": "jpy",
+    "₹": "inr", "inr": "inr", "rupee": "inr", "rs": "inr", "chf": "chf", "cny": "cny",
+    "yuan": "cny", "rmb": "cny", "₩": "krw", "won": "krw", "cad": "cad", "c$": "cad",
+    "aud": "aud", "a$": "aud",
 }  # fmt: skip
 #: Unit → (dimension, size in the dimension's base).
 UNITS = {
