@@ -68,8 +68,8 @@ def context(
 ) -> Context:
     """The claim's words and figures around tokens ``first``…``last``; weights sum to 1.
 
-    ``extra`` are stems of the question, which surround every place alike; ``without`` are stems
-    that do not count.
+    ``extra`` are stems of the question, which surround every place alike; those that the evidence
+    has nowhere tell no place from another and do not count. Nor do the stems of ``without``.
     """
     own = {claim.tokens[i].stem for i in range(first, last + 1)} | set(without)
     weights: dict[str, tuple[float, bool]] = {}
@@ -81,7 +81,7 @@ def context(
         if weight > weights.get(stem, (0.0, False))[0]:
             weights[stem] = (weight, (i < first) != (i in claim.passive))
     for stem in extra:
-        if stem not in own:
+        if stem not in own and stem in material.stems:
             weights.setdefault(stem, (0.5 * material.rarity(stem), True))
     total = sum(weight for weight, _ in weights.values())
     return [(s, weight / total, before) for s, (weight, before) in weights.items()] if total else []

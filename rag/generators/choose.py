@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from rag.errors import ModelUnavailable, UsageError
 from rag.generators.base import Generator
-from rag.generators.extractive import ExtractiveGenerator, SentenceVectors
+from rag.generators.extractive import ExtractiveGenerator
+from rag.quotable import SentenceVectors
 from rag.settings import Settings
 
 #: Seconds that looking for Ollama may take where nobody asked for it.

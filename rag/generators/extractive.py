@@ -13,8 +13,7 @@ from collections.abc import Sequence
 
 from prompts import REFUSAL
 from rag.generators.base import OnText
-from rag.quotable import Quotable, quotable
-from rag.quotable import SentenceVectors as SentenceVectors
+from rag.quotable import Quotable, SentenceVectors, quotable
 from rag.records import Draft, Passage, Prompt
 from rag.words import query_words
 
