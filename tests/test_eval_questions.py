@@ -257,7 +257,9 @@ def test_a_criterion_that_is_taken_out_is_not_judged(tmp_path: Path) -> None:
     [
         pytest.param("[form.x]\n", "line 1.*unknown check «form»", id="check"),
         pytest.param(
-            "[formatting.quotes]\n", "line 1.*unknown criterion «quotes».*did you mean «quotes_exist»", id="criterion"
+            "[formatting.quotes]\n",
+            "line 1.*unknown criterion «quotes».*«quotes_exist»",
+            id="criterion",
         ),
         pytest.param(
             "[speed.answered_in_time]\n# a\nsecond = 3\n",

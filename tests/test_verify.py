@@ -198,3 +198,30 @@ def test_a_form_is_no_conversation() -> None:
     """The labels of a form stand once each; speakers come again."""
     form = "Operator: Jones Flying\nOwner: US Bancorp\nDate: May 3\nPilot: Ann Jones\nSeat: left"
     assert verify("The operator was Jones Flying.", form).label == "no_mismatch"
+
+
+def test_a_sentence_that_is_one_quotation_says_only_that_the_source_says_so() -> None:
+    """What the question asks about somebody else is no objection to words that stand there."""
+    report = (
+        "5000), N50DS, sustained damage.\n\nFactual Report of the Accident\n\nRegistration: N50DS"
+    )
+    asked = "Did the crew of N50DS say anything was wrong with the jet?"
+    quoted = verify("“Factual Report of the Accident”", [report], question=asked)
+    assert quoted.label == "supported"
+    assert verify("“Factual Report of the Incident”", [report], question=asked).label != "supported"
+
+
+@pytest.mark.parametrize(
+    ("claim", "label"),
+    [
+        ("The jet N50DS sustained damage.", "no_mismatch"),
+        ("The jet N50DX sustained damage.", "not_supported"),
+        ("The jet N51DS sustained damage.", "not_supported"),
+    ],
+)
+def test_letters_and_digits_in_one_are_a_name(claim: str, label: str) -> None:
+    assert verify(claim, ["5000), N50DS, sustained damage."]).label == label
+
+
+def test_a_hyphen_makes_no_other_name_of_letters_and_digits() -> None:
+    assert verify("An A320 left the runway.", ["An Airbus A-320 left the runway."]).accept

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from prompts import MARKER
 from rag.checking.base import ModelOpinion, Verdict
 from rag.checking.claims import claim_of
 from rag.checking.evidence import Embed, choose, word_for_word
@@ -14,6 +16,8 @@ from rag.checking.score import probability
 from rag.checking.trust import english
 from rag.checking.verdict import Offline, combine, unverified
 
+#: A sentence that is one quotation, with its citations.
+_QUOTATION = re.compile(rf"\s*“[^“”]+”(?:\s*{MARKER.pattern})*[.\s]*")
 _WEAK_ON_TALK = "the source is a conversation, and the offline checker is weak on these"
 
 
@@ -64,10 +68,13 @@ def _verify(
     if not source.stretches:
         return unverified("the evidence speaks of its own check and of nothing else")
     examined = examine(stated, source, question)
+    verbatim = word_for_word(stated, source)
+    # a sentence that is one quotation says that the source says so: nothing to hold against it
+    findings = () if verbatim and _QUOTATION.fullmatch(claim) else examined.findings
     offline = Offline(
         probability(examined.values),
-        examined.findings,
-        word_for_word(stated, source),
+        findings,
+        verbatim,
         tuple(choose(read(stated), source, embed)),
         weak=_WEAK_ON_TALK if source.talk else "",
     )

@@ -58,6 +58,11 @@ class Material:
         return Quote(self.texts[stretch.index][stretch.start : end], stretch.index)
 
     @cached_property
+    def squeezed(self) -> str:
+        """All letters and digits in one: «A-320» and «A 320» hold «a320»."""
+        return "".join(c for t in (*self.texts, *self.titles) for c in t.lower() if c.isalnum())
+
+    @cached_property
     def title_stems(self) -> frozenset[str]:
         headings = [s.text for s in self.stretches if _TITLE_LINE.match(s.text)]
         titles = [re.sub(r"[_\W]+", " ", t) for t in self.titles]

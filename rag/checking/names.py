@@ -56,13 +56,15 @@ def check_names(claim: Reading, material: Material, extra: Sequence[str] = ()) -
 def findings(
     checked: Sequence[CheckedName], material: Material, *, rest_found: bool
 ) -> list[Finding]:
-    """Absent names of several words leave the claim unsupported, and a name in another's place
-    contradicts where the rest of the claim is found; everything else is a note."""
+    """Absent names of several words, or of letters and digits, leave the claim unsupported, and a
+    name in another's place contradicts where the rest of the claim is found; everything else is a
+    note."""
     found = []
     for c in checked:
         rival = c.contest
         if c.missing and not c.name.doubtful:
-            effect: Effect = "unsupported" if len(c.missing) >= ALARM_WORDS else "note"
+            sure = len(c.missing) >= ALARM_WORDS or any(map(_identifier, c.missing))
+            effect: Effect = "unsupported" if sure else "note"
             found.append(Finding(
                 "absent name", effect, f"«{c.name.text}» is not named in the source", c.name.text
             ))  # fmt: skip
@@ -79,12 +81,17 @@ def findings(
 
 def known(stem: str, material: Material) -> bool:
     """Whether a name's word stands in the evidence, as itself or with another ending."""
-    if stem in material.stems:
+    if stem in material.stems or (_identifier(stem) and stem in material.squeezed):
         return True
-    if len(stem) < _SHARED_BEGINNING:
+    if _identifier(stem) or len(stem) < _SHARED_BEGINNING:
         return False
     beginning = stem[: max(_SHARED_BEGINNING, len(stem) - 3)]
     return any(other.startswith(beginning) for other in material.stems)
+
+
+def _identifier(stem: str) -> bool:
+    """«n50ds», «a320»: one digit or letter more is another thing."""
+    return stem.isalnum() and not stem.isalpha() and not stem.isdigit()
 
 
 def _short_for(one: Name, other: Name) -> bool:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 _WORD = re.compile(
     r"(?:[A-Za-z]\.){2,}"  # U.S.
+    # N50DS, A320, MH370 are one word; Q3, FY22 and 45kg are not
+    r"|\b(?!(?:FY|Q|H|CY)\d)[A-Z]{1,5}\d+(?:[A-Z]+\d*)*\b"
     r"|n[’']t\b|[^\W\d_]+(?=n[’']t\b)"  # does|n't
     r"|\d+(?:[.,]\d+)*|[^\W\d_]+"
 )
