@@ -5,7 +5,7 @@ Only questions that both runs scored are compared, repeats averaged first. «Wor
 the 95 % interval of the paired difference, by drawing documents, excludes zero (it would hold on
 other documents like these); and the difference is not what two runs of the same system show, by a
 test question by question, corrected by Tarone's and Holm's method for the number of figures looked
-at. Times must leave a margin instead, since no two nights are equally quick.
+at. Times are tested apart, and must leave a margin: no two nights are equally quick.
 """
 
 from __future__ import annotations
@@ -183,25 +183,22 @@ def _times(baseline: EvaluationRun, run: EvaluationRun) -> Iterator[Difference]:
             continue
         shift, low, high = difference(*pair)
         verdict: Told = "no difference seen"
-        if low > math.log(MARGIN):
+        chance = swapped(*pair)
+        if low > math.log(MARGIN) and chance.rise <= LEVEL / len(STAGES):
             verdict = "worse"
-        elif high < -math.log(MARGIN):
+        elif high < -math.log(MARGIN) and chance.fall <= LEVEL / len(STAGES):
             verdict = "better"
         yield Difference(
             metric=name,
             before=math.exp(pair[0].value or 0.0),
             after=math.exp(pair[1].value or 0.0),
             change=math.expm1(shift),
-            low=math.expm1(low),
-            high=_expm1(high),
+            low=math.expm1(low) if math.isfinite(low) else None,
+            high=math.expm1(high) if math.isfinite(high) else None,
             pairs=len(pair[0].ids),
             verdict=verdict,
             test=f"ratio of warm replies by drawing documents, told from × {MARGIN} on",
         )
-
-
-def _expm1(value: float) -> float:
-    return math.expm1(value) if value < 700 else math.inf
 
 
 def _seconds(run: EvaluationRun, stage: str) -> Sample:

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 _WORD = re.compile(
     r"(?:[A-Za-z]\.){2,}"  # U.S.
-    # N50DS, A320, MH370 are one word; Q3, FY22 and 45kg are not
-    r"|\b(?!(?:FY|Q|H|CY)\d)[A-Z]{1,5}\d+(?:[A-Z]+\d*)*\b"
+    # N50DS, MH370, A-320 are one word; Q3, FY22 and 45kg are not
+    r"|\b(?!(?:FY|Q|H|CY)-?\d)[A-Z]{1,3}-?\d+(?:[A-Z]+\d*)*\b"
     r"|n[’']t\b|[^\W\d_]+(?=n[’']t\b)"  # does|n't
     r"|\d+(?:[.,]\d+)*|[^\W\d_]+"
 )
@@ -81,7 +81,7 @@ def tokens(text: str) -> list[Token]:
                 Token(word, match.start(), match.end(), plain, content=True, capital=capital)
             )
             continue
-        lower = folded(word)
+        lower = folded(word).replace("-", "")
         if word == "US":
             lower = "usa"
         content = lower not in _stop() and lower not in ("n't", "n’t")
