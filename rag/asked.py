@@ -19,6 +19,7 @@ from rag.checking.polarity import negated
 from rag.checking.quantities import Quantity
 from rag.checking.reading import Reading, read
 from rag.checking.tokens import Token, denies, words
+from rag.sentences import sentences
 
 #: What kind of thing would answer → how a question asks for it. The first that fits counts.
 _ASKS_FOR = {
@@ -122,9 +123,15 @@ class Asked:
 
 @lru_cache(maxsize=64)
 def asked(question: str) -> Asked:
-    """A question taken apart; the same question is taken apart once."""
-    reading = read(question)
-    kind = next((k for k, pattern in _KINDS.items() if pattern.search(question)), "")
+    """A question taken apart; the same question is taken apart once.
+
+    Sentences around it that ask nothing («Answer in USD. If it is not a useful figure, say so.»)
+    are for who answers: what they name or deny need not stand in the source.
+    """
+    asks = [s for s in sentences(question) if s.rstrip(' "”»)').endswith("?")]
+    asking = " ".join(asks) or question
+    reading = read(asking)
+    kind = next((k for k, pattern in _KINDS.items() if pattern.search(asking)), "")
     return Asked(reading, kind, tuple(_things(reading)), denial(reading))
 
 

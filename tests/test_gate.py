@@ -323,3 +323,14 @@ def test_of_the_samples_answerable_questions_at_most_one_in_six_is_refused(
         refused = [q["id"] for q in ANSWERABLE if rag.ask(q["question"]).refused]
     assert len(ANSWERABLE) == 29
     assert len(refused) <= 5, refused
+
+
+def test_instructions_around_a_question_name_and_deny_nothing() -> None:
+    whole = asked(
+        "What drove the margin of Acme in 2022? If margin is not a useful metric for a company "
+        "like this, then state that and explain why. Answer in USD."
+    )
+    assert whole.denial == ""
+    assert "USD" not in [thing.text for thing in whole.things]
+    assert "Acme" in [thing.text for thing in whole.things]
+    assert asked("Why did the flaps not extend?").denial == "not"

@@ -58,7 +58,8 @@ def test_the_wheel_holds_every_module_template_and_marker_and_nothing_else(wheel
         path.relative_to(ROOT).as_posix()
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
-        if path.suffix in (".py", ".md", ".toml", ".jsonl", ".json", ".css") or path.name == "py.typed"
+        if path.suffix in (".py", ".md", ".toml", ".jsonl", ".json", ".css")
+        or path.name == "py.typed"
     }
     with zipfile.ZipFile(wheel) as archive:
         inside = {name for name in archive.namelist() if ".dist-info/" not in name}
