@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from eval.history import History, history_path, now
-from eval.records import Comparison, EvaluationRun
+from eval.records import Comparison, EvaluationRun, Question
 from rag.errors import RagError, UsageError
 from rag.options import common_options, print_json, say, settings_from
+
+if TYPE_CHECKING:
+    from eval.rubric import Rubric
 
 history_option = click.option(
     "--history",
@@ -109,34 +112,36 @@ def run(
     **flags: Any,
 ) -> None:
     """Ask all QUESTIONS, score the answers by the rubric, and compare with the run before."""
+    from eval.cli_due import ask_due, run_already, stamp
     from eval.progress import Progress
-    from eval.questions import read_questions
-    from eval.rubric import load_rubric
     from eval.run import evaluate
 
     if (cron or timezone) and not due:
         raise UsageError("--cron and --timezone mean nothing without --due", "add --due")
     settings = settings_from(ctx, flags)
-    asked, criteria = read_questions(questions), load_rubric(rubric)
-    drafts = sum(q.draft for q in asked)
-    if drafts:
-        say(f"{drafts} of {len(asked)} questions are drafts that nobody has edited")
+    # a file that broke since yesterday is the reason why tonight's due time fails, and is put down
+    prepared = None if due else _prepared(questions, rubric)
     path = history_file or history_path(settings)
     with History(path) as history:
         if baseline not in ("last", "none"):
             history.find(baseline)  # say so before an hour of asking
 
         def ask(at: datetime | None) -> EvaluationRun:
+            asked, criteria = prepared or _prepared(questions, rubric)
+            if at and (found := run_already(history, at, asked)):
+                return found
             with _going_on(history, questions), Progress() as progress:
-                return evaluate(
+                made = evaluate(
                     asked, settings, criteria, history, repeats=repeats, judges=judges,
-                    due=at.astimezone(UTC).isoformat() if at else None,
-                    resume="last" if resume or at else None,
+                    due=stamp(at) if at else None, resume="last" if resume or at else None,
                     watch=progress, questions_file=str(questions),
                 )  # fmt: skip
+            if at:
+                _must_be_answered(made)  # else its due time would count as done
+            return made
 
         if due:
-            run_id = _ask_due(ctx, questions, path, cron, timezone, ask)
+            run_id = ask_due(ctx, questions, path, cron, timezone, ask)
             if run_id is None:
                 return
             made = history.load(run_id)
@@ -144,6 +149,18 @@ def run(
             made = ask(None)
         _show(made, history, baseline, as_json=as_json)
     _must_be_answered(made)
+
+
+def _prepared(questions: Path, rubric: Path | None) -> tuple[list[Question], Rubric]:
+    """What is asked and what it is held against. Raises UsageError with file and line."""
+    from eval.questions import read_questions
+    from eval.rubric import load_rubric
+
+    asked = read_questions(questions)
+    drafts = sum(q.draft for q in asked)
+    if drafts:
+        say(f"{drafts} of {len(asked)} questions are drafts that nobody has edited")
+    return asked, load_rubric(rubric)
 
 
 @contextlib.contextmanager
@@ -195,59 +212,3 @@ def _baseline(run: EvaluationRun, history: History, name: str) -> EvaluationRun 
 
 def _errors(kind: type[RagError]) -> list[type[RagError]]:
     return [kind, *(further for sub in kind.__subclasses__() for further in _errors(sub))]
-
-
-# ------------------------------------------------------------------ on a schedule
-
-
-#: Options of `run` that say how it is started and shown, not what is run.
-_HOW = ("questions", "due", "cron", "timezone", "as_json", "resume", "baseline", "debug")
-
-
-def given_options(ctx: click.Context) -> tuple[str, ...]:
-    """The options of `run` that were given and decide what is run, written always in the same
-    order: a schedule is known by them, whoever starts it."""
-    found: list[str] = []
-    for option in ctx.command.params:
-        source = ctx.get_parameter_source(str(option.name))
-        if option.name in _HOW or source is not click.core.ParameterSource.COMMANDLINE:
-            continue
-        value = ctx.params[str(option.name)]
-        flag = max(option.opts, key=len)
-        for one in value if isinstance(value, tuple) else (value,):
-            found += [flag] if isinstance(one, bool) else [flag, str(one)]
-    return tuple(found)
-
-
-def _ask_due(
-    ctx: click.Context,
-    questions: Path,
-    history: Path,
-    cron: str | None,
-    timezone: str | None,
-    ask: Callable[[datetime], EvaluationRun],
-) -> str | None:
-    """The id of the run that was due, None where none is; the same ledger as
-    `rag eval schedule`."""
-    from eval.cron import DEFAULT_CRON, Schedule
-    from eval.ledger import Ledger
-    from eval.schedule import run_due
-
-    given = given_options(ctx)
-    if any(secret in word for word in given for secret in ctx.obj["secrets"]):
-        raise UsageError(
-            "an option holds a password, and what is due is written down with its options",
-            "set RAG_… in the environment instead",
-        )
-    schedule = Schedule.of(questions, cron or DEFAULT_CRON, timezone, given)
-
-    def start(at: datetime) -> str:
-        made = ask(at)
-        _must_be_answered(made)  # else its due time would count as done
-        return made.run_id
-
-    with Ledger(history) as ledger:
-        found = run_due(schedule, ledger, start, say=say)
-    if found.state != "done":
-        say(f"nothing to run: {found.reason}" if found.reason else "nothing to run")
-    return found.run_id if found.state == "done" else None

@@ -14,7 +14,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from eval.cli_run import given_options
+from eval.cli_due import given_options
 from eval.cli_run import run as run_command
 from eval.cron import DEFAULT_CRON, Schedule
 from rag.errors import UsageError

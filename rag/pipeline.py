@@ -241,7 +241,7 @@ class Pipeline:
             sentences=standing.sentences,
             passages=prompt.passages,
             coverage=self.coverage(files),
-            generator=writer,
+            generator={**writer, "completion_tokens": draft.completion_tokens},
             verifier=checking.verifier if checking else {"kind": "none", "model": None},
             prompt=standing.prompt_record,
             timings=clock.timings(draft),
@@ -277,7 +277,7 @@ class Pipeline:
             sentences=(),
             passages=tuple(passages),
             coverage=self.coverage(files),
-            generator={"kind": "none", "model": "", "digest": None},
+            generator={"kind": "none", "model": "", "digest": None, "completion_tokens": None},
             verifier={"kind": "none", "model": None},
             prompt={
                 "name": template.name,

@@ -48,7 +48,9 @@ ANSWER = {
     "passages": [PASSAGE],
     "summary": dict.fromkeys(("supported", "no_mismatch", "flagged", "unverified"), int),
     "coverage": dict.fromkeys(("files", "searched", "unreadable", "partial"), int),
-    "generator": {"kind": str, "model": str, "digest": (str, None)},
+    "generator": {
+        "kind": str, "model": str, "digest": (str, None), "completion_tokens": (int, None),
+    },
     "verifier": {"kind": str, "model": (str, None)},
     "prompt": {"name": str, "fingerprint": str, "tokens": int, "budget": int, "dropped": [int]},
     "timings": {

@@ -43,6 +43,19 @@ def command(called: str) -> click.Command:
     return found
 
 
+def parameters(called: str) -> Iterator[click.Parameter]:
+    """Those of a command; of a group those of its commands, each of which has a chapter."""
+    found = command(called)
+    yield from found.params
+    if isinstance(found, click.Group):
+        page, context = text(DOCS / "commands.md"), click.Context(found)
+        for name in found.list_commands(context):
+            assert f"\n### rag {called} {name}\n" in page, f"rag {called} {name}"
+            inner = found.get_command(context, name)
+            assert inner is not None
+            yield from inner.params
+
+
 def fences(page: Path) -> Iterator[tuple[str, str]]:
     """(what stands after the opening marks, content) of each fenced block."""
     yield from re.findall(r"^```([^\n`]*)\n(.*?)^```", text(page), re.MULTILINE | re.DOTALL)
@@ -62,7 +75,7 @@ def test_every_command_and_each_of_its_options_is_documented(called: str) -> Non
     chapters = re.split(r"^## ", f"## rag {rest}", flags=re.MULTILINE)
     chapter = next((c for c in chapters if c.startswith(f"rag {called}\n")), "")
     assert chapter, f"docs/commands.md has no chapter «rag {called}»"
-    for parameter in command(called).params:
+    for parameter in parameters(called):
         if isinstance(parameter, click.Option):
             option = max(parameter.opts, key=len)
             written = rf"`{option}[` ]"
@@ -78,7 +91,7 @@ def test_options_of_the_command_itself_are_documented() -> None:
 def test_no_option_is_documented_that_no_command_has() -> None:
     known = {"--version", "--help"}
     for called in COMMANDS:
-        known.update(o for p in command(called).params for o in p.opts)
+        known.update(o for p in parameters(called) for o in p.opts)
     rows = re.findall(r"^\| `(-[^`\s]+)", text(DOCS / "commands.md"), re.MULTILINE)
     assert rows
     assert set(rows) - known - {"-h"} == set()

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -854,6 +855,38 @@ def test_a_due_run_without_an_answer_is_put_down_as_failed(
     states = [state for (state,) in db.execute("SELECT state FROM schedule_lines")]
     db.close()
     assert states == ["failed"]
+
+
+def test_a_run_whose_process_died_before_the_ledger_knew_is_not_run_again(
+    samples_index: Path, tmp_path: Path
+) -> None:
+    due = ("--generator", "extractive", "--due", "--timezone", "UTC")
+    ask_here(samples_index, tmp_path, *due, lines=ASKED[:1])
+    with closing(sqlite3.connect(tmp_path / "h.sqlite")) as db, db:
+        db.execute("UPDATE schedule_lines SET state = 'running', run_id = NULL")
+    assert ask_here(samples_index, tmp_path, *due, lines=ASKED[:1]).code == 0
+    with History(tmp_path / "h.sqlite") as history:
+        (run,) = history.runs()
+    with closing(sqlite3.connect(tmp_path / "h.sqlite")) as db:
+        assert db.execute("SELECT state, run_id FROM schedule_lines").fetchall() == [
+            ("done", run.run_id)
+        ]
+
+
+def test_questions_that_broke_since_yesterday_are_why_the_due_time_failed(
+    samples_index: Path, tmp_path: Path
+) -> None:
+    due = ("--generator", "extractive", "--due", "--timezone", "UTC")
+    path, history = tmp_path / "questions.jsonl", tmp_path / "h.sqlite"
+    path.write_text('{"question": "Who?", "anwser": "no"}\n', encoding="utf-8")
+    done = rag_here(
+        "eval", "run", str(path), "--index", str(samples_index), "--history", str(history), *due
+    )
+    assert done.code == 2
+    with closing(sqlite3.connect(tmp_path / "h.sqlite")) as db:
+        ((state, reason),) = db.execute("SELECT state, reason FROM schedule_lines")
+    assert state == "failed"
+    assert "anwser" in reason
 
 
 def test_a_password_among_the_options_of_what_is_due_is_refused(
