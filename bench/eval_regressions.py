@@ -88,7 +88,8 @@ def planted(work: Path) -> None:
             tell("a slow generator", compare(quoted, ask(plain)))
         with ScriptedServer() as server:
             told = replace(plain, generator="ollama", ollama_url=server.url, model=MODEL)
-            said = answers(quoted)
+            # a model is asked also where the reader of quotes would refuse
+            said = answers(ask(replace(plain, answerable_cut=0.0)))
             honest = _scripted(ask, server, told, said, str)
             tell("prompt without the rules",
                  compare(honest, _scripted(ask, server, told, said, without_rules)))  # fmt: skip

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from eval.records import Rate
-from eval.statistics import Floats, bootstrap, rate, sample
+from eval.statistics import Floats, bootstrap, rate, sample, unseen
 from rag.checking.base import ModelChecker, ModelOpinion
 from rag.errors import UsageError
 
@@ -28,6 +28,11 @@ _FORMS = (
     'write {"claim": "…", "evidence": "…" or ["…"], "label": "supported" or "not_supported"}'
     ' or {"question": "…", "answer": "…", "evidence": …, "label": …}, one form in a file'
 )
+#: The least that sensitivity + specificity − 1 must certainly be (97.5 %; chance has 0) for a judge
+#: to open a gate, and for rates to be corrected: below, a point of what is seen becomes ten of what
+#: is told. Set by hand.
+LEAST_POWER = 0.1
+_EQUAL = 1e-12  # figures closer than that are the same but for rounding
 _FLAGS = ("contradicted", "not_supported")
 
 
@@ -176,6 +181,14 @@ def agreement(labels: Sequence[Labelled], flagged: Sequence[bool | None]) -> Agr
     )  # fmt: skip
 
 
+def tells_apart(sensitivity: float | None, specificity: float | None) -> bool:
+    """Whether a judge with these low ends of both tells supported from unsupported; None is
+    unknown."""
+    if sensitivity is None or specificity is None:
+        return False
+    return sensitivity + specificity - 1 >= LEAST_POWER
+
+
 def _share(rows: Sequence[tuple[str, bool]]) -> Rate:
     return rate(sample([(str(i), group, float(hit), 1.0) for i, (group, hit) in enumerate(rows)]))
 
@@ -190,20 +203,29 @@ def _kappa(rows: Sequence[tuple[Labelled, bool]]) -> Rate:
     cells = np.zeros((int(where.max()) + 1, 4))
     for unit, (label, said) in zip(where, rows, strict=True):
         cells[unit, 2 * (not label.supported) + said] += 1
-    value = float(_kappas(cells.sum(axis=0, keepdims=True))[0])
+    counts = cells.sum(axis=0)
+    value = float(_kappas(counts))
     if not np.isfinite(value):
         return Rate(None, None, None, len(rows))
     low, high = bootstrap(cells, _kappas)
+    if high - low < _EQUAL:  # so many groups as nobody saw may agree, or disagree, throughout
+        reach = unseen(len(cells)) / (1 - float(_by_chance(counts)))
+        low, high = value - reach, value + reach
     return Rate(value, max(-1.0, low), min(1.0, high), len(rows))
 
 
 def _kappas(cells: Floats) -> Floats:
     """κ of (…, 4) counts: supported and left alone, supported and flagged, unsupported and left
     alone, unsupported and flagged. Not a number where both always say the same."""
-    n = cells.sum(axis=-1)
-    agreed = (cells[..., 0] + cells[..., 3]) / n
-    unsupported = (cells[..., 2] + cells[..., 3]) / n
-    said = (cells[..., 1] + cells[..., 3]) / n
-    by_chance = unsupported * said + (1 - unsupported) * (1 - said)
+    agreed = (cells[..., 0] + cells[..., 3]) / cells.sum(axis=-1)
+    by_chance = _by_chance(cells)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray((agreed - by_chance) / (1 - by_chance))
+
+
+def _by_chance(cells: Floats) -> Floats:
+    """How often judges with these habits agree by chance, of the same counts."""
+    n = cells.sum(axis=-1)
+    unsupported = (cells[..., 2] + cells[..., 3]) / n
+    said = (cells[..., 1] + cells[..., 3]) / n
+    return np.asarray(unsupported * said + (1 - unsupported) * (1 - said))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -27,6 +27,7 @@ from rag.errors import (
     StoreUnavailable,
 )
 from rag.fingerprint import must_be_askable
+from rag.generators.base import Generator
 from rag.generators.choose import choose_generator
 from rag.pipeline import Pipeline
 from rag.records import Answer
@@ -58,14 +59,23 @@ class Asking:
     cold: bool = True
 
     @classmethod
-    def open(cls, settings: Settings, rubric: Rubric, names: Sequence[str]) -> Self:
+    def open(
+        cls,
+        settings: Settings,
+        rubric: Rubric,
+        names: Sequence[str],
+        *,
+        model_needed: bool = False,
+        notice: Callable[[str], None] = lambda _: None,
+    ) -> Self:
         """Generator and checker are chosen once: «auto» may not become something else when a
-        server goes away in the middle."""
+        server goes away in the middle. With ``model_needed`` it may not become quotes either, and
+        ModelUnavailable is raised; without, ``notice`` hears of it."""
         reader = open_reader(settings)
         try:
             embedder = Embedder(settings)
             must_be_askable(reader.meta().fingerprint, embedder, settings)
-            generator, digest = choose_generator(settings, embedder, lambda _: None)
+            generator, digest = _chosen(settings, embedder, notice, model_needed=model_needed)
             writer = {"kind": generator.kind, "model": generator.model, "digest": digest}
             fixed = replace(settings, generator=generator.kind)
             verifier = _verifier(fixed, writer)
@@ -126,6 +136,18 @@ class Asking:
 
     def __exit__(self, *_: object) -> None:
         self.pipeline.close()
+
+
+def _chosen(
+    settings: Settings, embedder: Embedder, notice: Callable[[str], None], *, model_needed: bool
+) -> tuple[Generator, str | None]:
+    if not model_needed or settings.generator != "auto" or settings.openai_url:
+        return choose_generator(settings, embedder, notice)  # a server that is named must be there
+    try:
+        return choose_generator(replace(settings, generator="ollama"), embedder, notice)
+    except ModelUnavailable as error:
+        remedy = f"{error.remedy}; or --generator extractive, to score quotes instead"
+        raise ModelUnavailable(error.problem, remedy) from error
 
 
 def _verifier(settings: Settings, writer: dict[str, Any]) -> ModelChecker | None:

@@ -96,7 +96,7 @@ def calibrate(
     {"claim": "…", "evidence": "…", "label": "supported" or "not_supported", "group": "…"}
     {"question": "…", "answer": "…", "evidence": ["…"], "label": "…", "group": "…"}
     """
-    from eval.agreement import agreement, judge, read_labels
+    from eval.agreement import LEAST_POWER, agreement, judge, read_labels
     from eval.corrections import make_record, save_record
     from eval.history import history_path
     from rag.checking.models.choose import choose_checker
@@ -114,6 +114,12 @@ def calibrate(
     else:
         click.echo("\n".join(one_line(line) for line in record.lines()))
     say(f"kept in {path}")
+    if not record.believed:
+        say(
+            "it opens no gate: at the low ends of both intervals, sensitivity and specificity must"
+            f" add up to {1 + LEAST_POWER:g}; more labels may show that they do."
+            " Without the file, gates go by what was known before"
+        )
 
 
 def _hold(history: History, run: EvaluationRun, limits: Any, baseline: str | None) -> Gate:
@@ -121,20 +127,57 @@ def _hold(history: History, run: EvaluationRun, limits: Any, baseline: str | Non
 
     from eval.compare import compare
     from eval.corrections import uncalibrated
-    from eval.gate import hold
+    from eval.gate import Breach, hold
     from eval.summary import summarise
 
     before: EvaluationRun | None = None
     notes: tuple[str, ...] = ()
+    alone: tuple[Breach, ...] = ()
     if baseline == "last":
         before = history.last(run.provenance.questions_digest, before=run.run_id)
-        notes = () if before else ("no run of these questions before it: nothing to compare with",)
+        if before is None and _is_first(run, history):
+            notes = ("no run of these questions before it: nothing to compare with",)
+        elif before is None:
+            alone = (Breach("no_worse_than", _unlike(run)),)
     elif baseline is not None:
-        before = history.load(baseline)
+        before = _named_baseline(history, baseline, run)
     unknown = uncalibrated(run.provenance.verifier, history.path)
     comparison = compare(before, run) if before else None
     held = hold(summarise(run), limits, uncalibrated=unknown, comparison=comparison)
-    return replace(held, notes=(*held.notes, *notes))
+    return replace(held, breaches=(*held.breaches, *alone), notes=(*held.notes, *notes))
+
+
+def _is_first(run: EvaluationRun, history: History) -> bool:
+    """Whether no run of a file of this name was done before it."""
+    file = Path(run.provenance.questions_file).name
+    return not any(
+        r.state == "done"
+        and r.started < run.started
+        and Path(r.provenance.questions_file).name == file
+        for r in history.runs()
+    )
+
+
+def _unlike(run: EvaluationRun) -> str:
+    file = Path(run.provenance.questions_file).name or "these questions"
+    return (
+        f"nothing to compare with: no earlier run of {file} that was done has a question of this"
+        " one; name a run with --no-worse-than RUN_ID"
+    )
+
+
+def _named_baseline(history: History, name: str, run: EvaluationRun) -> EvaluationRun:
+    """The run of that name. Raises UsageError for one that shows nothing."""
+    before = history.load(name)
+    problem = f"is {before.state} and not done" if before.state != "done" else ""
+    if before.run_id == run.run_id:
+        problem = "is the run that is held against it"
+    if problem:
+        raise UsageError(
+            f"--no-worse-than {name}: run {before.run_id} {problem}",
+            "name another run; rag eval history lists them",
+        )
+    return before
 
 
 def _history(file: Path | None, settings: Settings) -> History:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eval.cli_run import history_option
-from rag.errors import UsageError
+from rag.errors import DiskFull, UsageError
 from rag.options import common_options, say, settings_from
 
 if TYPE_CHECKING:
@@ -78,19 +80,28 @@ def _written(kind: str) -> Callable[[Report], str]:
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all: a page that is being looked at is not torn by the next night's."""
+    """Whole or not at all: a page that is being looked at is not torn by the next night's. A link
+    stays, and what is no file (a pipe, a terminal) is written to and not replaced."""
     part = None
     try:
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")
+            return
+        target = Path(os.path.realpath(path))
         with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.absolute().parent, prefix=".report-", delete=False
+            "w", encoding="utf-8", dir=target.parent, prefix=".report-", delete=False
         ) as stream:
             part = Path(stream.name)
             stream.write(text)
         part.chmod(0o644)
-        part.replace(path)
+        part.replace(target)
     except OSError as error:
         if part:
             part.unlink(missing_ok=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(
+                f"no room for report {path}", "free some disk, or name another file with -o"
+            ) from error
         raise UsageError(
             f"report {path} cannot be written: {error.strerror}", "name another file with -o"
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from rag.errors import RagError, UsageError
 from rag.options import common_options, print_json, say, settings_from
 
 if TYPE_CHECKING:
+    from eval.corrections import JudgeRecord
     from eval.rubric import Rubric
 
 history_option = click.option(
@@ -41,6 +43,7 @@ history_option = click.option(
 @click.pass_context
 def init(ctx: click.Context, /, output: Path, count: int, rubric: bool) -> None:
     """Draft questions from the index, for a person to edit. No model is asked."""
+    from eval.cli_due import repeated, typed
     from eval.draft import draft, write_new
     from eval.questions import to_line
     from eval.rubric import shipped
@@ -57,7 +60,7 @@ def init(ctx: click.Context, /, output: Path, count: int, rubric: bool) -> None:
     say(f"{output}: {len(found)} drafts, {unanswerable} of them without an answer in the documents")
     say("These are drafts, made by cutting facts out of sentences. Read each one: ask as you would")
     say("ask, mend or delete what reads badly, then take «draft» out of the line.")
-    say(f"Then: rag eval run {output}")
+    say(f"Then: {typed(ctx, 'rag', 'eval', 'run', str(output), *repeated(ctx, run))}")
 
 
 @click.command()
@@ -112,7 +115,7 @@ def run(
     **flags: Any,
 ) -> None:
     """Ask all QUESTIONS, score the answers by the rubric, and compare with the run before."""
-    from eval.cli_due import ask_due, run_already, stamp
+    from eval.cli_due import alone, ask_due, run_already, stamp
     from eval.progress import Progress
     from eval.run import evaluate
 
@@ -130,24 +133,28 @@ def run(
             asked, criteria = prepared or _prepared(questions, rubric)
             if at and (found := run_already(history, at, asked)):
                 return found
-            with _going_on(history, questions), Progress() as progress:
+            with _going_on(ctx, history, questions), Progress() as progress:
                 made = evaluate(
                     asked, settings, criteria, history, repeats=repeats, judges=judges,
                     due=stamp(at) if at else None, resume="last" if resume or at else None,
-                    watch=progress, questions_file=str(questions),
+                    watch=progress, questions_file=str(questions), notice=say,
+                    model_named=bool(flags["model"]) or "RAG_MODEL" in os.environ,
                 )  # fmt: skip
             if at:
                 _must_be_answered(made)  # else its due time would count as done
             return made
 
         if due:
-            run_id = ask_due(ctx, questions, path, cron, timezone, ask)
-            if run_id is None:
+            found = ask_due(ctx, questions, path, cron, timezone, ask)
+            if found.run_id is None:
+                if as_json:
+                    print_json({"state": found.state, "reason": found.reason})
                 return
-            made = history.load(run_id)
+            made = history.load(found.run_id)
         else:
-            made = ask(None)
-        _show(made, history, baseline, as_json=as_json)
+            with alone(path):
+                made = ask(None)
+        _show(ctx, made, history, baseline, as_json=as_json)
     _must_be_answered(made)
 
 
@@ -164,8 +171,10 @@ def _prepared(questions: Path, rubric: Path | None) -> tuple[list[Question], Rub
 
 
 @contextlib.contextmanager
-def _going_on(history: History, questions: Path) -> Iterator[None]:
+def _going_on(ctx: click.Context, history: History, questions: Path) -> Iterator[None]:
     """Where a run is cut off with answers in hand, say how it goes on."""
+    from eval.cli_due import repeated, typed
+
     begun = now()
     try:
         yield
@@ -173,24 +182,42 @@ def _going_on(history: History, questions: Path) -> Iterator[None]:
         latest = next(iter(history.runs(limit=1)), None)
         ended = latest is not None and (latest.finished or "") >= begun
         if latest and ended and latest.state == "interrupted":
-            say(f"what was answered is kept; go on with: rag eval run {questions} --resume")
+            options = repeated(ctx, run, ("resume", "due", "cron", "timezone"))
+            again = typed(ctx, "rag", "eval", "run", str(questions), *options, "--resume")
+            say(f"what was answered is kept; go on with: {again}")
         raise
 
 
-def _show(run: EvaluationRun, history: History, baseline: str, *, as_json: bool) -> None:
+def _show(
+    ctx: click.Context, run: EvaluationRun, history: History, baseline: str, *, as_json: bool
+) -> None:
     """Print the run beside its baseline."""
+    from eval.cli_due import repeated, typed
+    from eval.cli_report import report
     from eval.compare import compare
-    from eval.corrections import record_for
     from eval.display import run_lines
     from eval.summary import summarise
 
     before = _baseline(run, history, baseline)
     comparison: Comparison | None = compare(before, run) if before else None
-    summary = summarise(run, record_for(run.provenance.verifier, history.path), comparison)
+    summary = summarise(run, _record(run, history), comparison)
     if as_json:
         print_json(summary)
     else:
-        click.echo("\n".join(run_lines(run, summary, comparison)))
+        all_of_it = typed(ctx, "rag", "eval", "report", run.run_id, *repeated(ctx, report))
+        click.echo("\n".join(run_lines(run, summary, comparison, all_of_it)))
+
+
+def _record(run: EvaluationRun, history: History) -> JudgeRecord | None:
+    """What is known of the judge. A record that is damaged costs the corrected rates and no more:
+    the questions have been asked."""
+    from eval.corrections import record_for
+
+    try:
+        return record_for(run.provenance.verifier, history.path)
+    except UsageError as error:
+        say(f"no rate is corrected for the judge's errors: {error}")
+        return None
 
 
 def _must_be_answered(run: EvaluationRun) -> None:

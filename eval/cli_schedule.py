@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import shlex
 import subprocess
 import sys
@@ -12,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
-from eval.cli_due import given_options
+from eval.cli_due import given_options, repeated
 from eval.cli_run import run as run_command
 from eval.cron import DEFAULT_CRON, Schedule
 from rag.errors import UsageError
@@ -73,12 +73,12 @@ def schedule(
     if any(secret in word for word in given for secret in settings.secrets):
         raise UsageError(
             "an option of the schedule holds a password, and the schedule would be written down",
-            "set RAG_… in the environment instead",
+            "write the setting into a file: --config FILE",
         )
     due = Schedule.of(questions, cron, timezone, given)
     words = _words(due, ctx)
     if unit:
-        _print(unit, due, words, history)
+        _print(unit, due, words, history, settings)
     else:
         _stay(due, words, history)
 
@@ -92,21 +92,7 @@ schedule.params += [
 
 def _given(ctx: click.Context, questions: Path) -> tuple[str, ...]:
     """The options as `rag eval run` itself will see them, those before the subcommand included."""
-    words: list[str] = []
-    before = {k: v for k, v in ctx.ensure_object(dict).items() if k != "debug"}
-    for option in run_command.params:
-        name = str(option.name)
-        if name in _OWN:
-            continue
-        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            value = ctx.params[name]
-        elif name in before:
-            value = str(before[name])
-        else:
-            continue
-        flag = max(option.opts, key=len)
-        for one in value if isinstance(value, tuple) else (value,):
-            words += [flag] if isinstance(one, bool) else [flag, str(one)]
+    words = repeated(ctx, run_command, _OWN)
     with run_command.make_context("run", [str(questions), *words], obj={}) as seen:
         return given_options(seen)
 
@@ -140,13 +126,30 @@ def _show(questions: Path, history: Path) -> None:
                 click.echo(f"  {shown(line.due, one)}  {line.state:<11}  {one_line(what or '')}")
 
 
-def _print(unit: str, due: Schedule, words: tuple[str, ...], history: Path) -> None:
+def _print(
+    unit: str, due: Schedule, words: tuple[str, ...], history: Path, settings: Settings
+) -> None:
     from eval.units import Call, crontab, systemd
 
     folder = history.absolute().parent
     folder.mkdir(parents=True, exist_ok=True)  # a unit may write only to what exists
-    call = Call(words, Path.cwd(), getpass.getuser(), folder)
+    here = _environment()
+    hidden = tuple(name for name, value in here.items() if _secret(name, value, settings))
+    shown = tuple((name, value) for name, value in here.items() if name not in hidden)
+    call = Call(words, Path.cwd(), getpass.getuser(), folder, shown, hidden)
     click.echo(systemd(due, call) if unit == "systemd" else crontab(due, call), nl=False)
+
+
+def _environment() -> dict[str, str]:
+    """The settings that came from the environment, which no timer of the host would have."""
+    names = ("RAG_CONFIG", *(f"RAG_{f.name.upper()}" for f in fields(Settings)))
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def _secret(name: str, value: str, settings: Settings) -> bool:
+    """Whether a value may not be printed; of an address, whether it may hold a user or a key."""
+    odd_address = name.endswith("_URL") and not {"@", "?", "#"}.isdisjoint(value)
+    return odd_address or name.endswith("_KEY") or any(s in value for s in settings.secrets)
 
 
 def _stay(due: Schedule, words: tuple[str, ...], history: Path) -> None:

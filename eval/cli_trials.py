@@ -54,6 +54,7 @@ def compare(
     others are compared with. Given once, an option holds for all variants. The runs are kept in
     trials.sqlite beside the history, so that no nightly run is compared with them.
     """
+    from eval.cli_due import alone
     from eval.history import history_path
     from eval.questions import read_questions
     from eval.rubric import load_rubric
@@ -70,15 +71,14 @@ def compare(
     settings = settings_from(ctx, {"generator": generator, **same})
     setting: Any = _VARIED[varied[0]]
     asked = read_questions(questions)
-    trial = run_trial(
-        asked,
-        variants(settings, setting, given[varied[0]]),
-        history_file or history_path(settings).with_name(FILE),
-        rubric=load_rubric(rubric),
-        repeats=repeats,
-        questions_file=str(questions),
-        watching=_watching,
-    )
+    tried = variants(settings, setting, given[varied[0]])
+    criteria = load_rubric(rubric)
+    path = history_file or history_path(settings).with_name(FILE)
+    with alone(path):
+        trial = run_trial(
+            asked, tried, path, rubric=criteria, repeats=repeats, questions_file=str(questions),
+            watching=_watching,
+        )  # fmt: skip
     if as_json:
         print_json(trial_json(trial))
     else:

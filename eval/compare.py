@@ -20,6 +20,7 @@ from eval.flips import flips
 from eval.paired import (
     deviation_of_pairs,
     difference,
+    difference_of_shares,
     questions_needed,
     swapped,
     tarone,
@@ -43,6 +44,7 @@ QUALITY = {
     "ndcg@10": True,
     "false_answers": False,
     "false_refusals": False,
+    "refused": False,
     "unscored": False,
 }
 #: What the figures rest on: a change of it makes them incomparable.
@@ -53,6 +55,10 @@ LEVEL = 0.05
 #: A time is worse only if the whole interval lies beyond this ratio: the same machine, busy with
 #: something else, is as much slower. Set by hand; bench/eval_regressions.md has unchanged runs.
 MARGIN = 1.5
+#: Of each stage's time, the most that the chance of a false alarm may be.
+_LEVEL_OF_TIMES = LEVEL / len(STAGES)
+#: Why a figure is not comparable that only the run before has, of questions that both asked.
+LOST = "nothing in this run to take it over"
 
 Told = Literal["better", "worse", "no difference seen", "not comparable"]
 
@@ -75,6 +81,13 @@ def compare(baseline: EvaluationRun, run: EvaluationRun) -> Comparison:
 def is_time(metric: str) -> bool:
     """Whether a figure of a comparison is a time, so that its change is relative."""
     return metric in STAGES.values()
+
+
+def too_few(difference: Difference) -> bool:
+    """Whether a figure was compared on so few questions that it could not have been called worse,
+    had each of them become worse: the least chance, 2^-(pairs + 1), is above the level."""
+    level = _LEVEL_OF_TIMES if is_time(difference.metric) else LEVEL
+    return difference.change is not None and 0.5 ** (difference.pairs + 1) > level
 
 
 def needed(baseline: EvaluationRun, run: EvaluationRun) -> dict[str, dict[str, int]]:
@@ -114,7 +127,8 @@ def _qualities(baseline: EvaluationRun, run: EvaluationRun) -> list[Difference]:
         one, other = before.get(metric), after.get(metric)
         pair = None if metric in no_use else _paired(one, other, same)
         if pair is None:
-            reason = no_use.get(metric, "no question that both runs scored")
+            gone = bool(one and set(one.ids) & set(same))
+            reason = no_use.get(metric, LOST if gone else "no question that both runs scored")
             told.append(_not_comparable(metric, one, other, reason))
         else:
             left_out = len(set(one.ids if one else ()) | set(other.ids if other else ()))
@@ -139,15 +153,15 @@ def _moved(seen: Sequence[_Seen]) -> list[Told]:
 
 
 def _difference(seen: _Seen, moved: Told) -> Difference:
-    change, low, high = difference(seen.before, seen.after)
+    change, low, high = difference_of_shares(seen.before, seen.after)
     chance = min(seen.chance.fall, seen.chance.rise)
     return Difference(
         metric=seen.metric,
         before=seen.before.value,
         after=seen.after.value,
         change=change,
-        low=max(-1.0, low),
-        high=min(1.0, high),
+        low=low,
+        high=high,
         pairs=len(seen.before.ids),
         verdict=moved if low > 0 or high < 0 else "no difference seen",
         test=f"{seen.test}, p = {chance:.2g} one-sided; interval by drawing documents"
@@ -184,9 +198,9 @@ def _times(baseline: EvaluationRun, run: EvaluationRun) -> Iterator[Difference]:
         shift, low, high = difference(*pair)
         verdict: Told = "no difference seen"
         chance = swapped(*pair)
-        if low > math.log(MARGIN) and chance.rise <= LEVEL / len(STAGES):
+        if low > math.log(MARGIN) and chance.rise <= _LEVEL_OF_TIMES:
             verdict = "worse"
-        elif high < -math.log(MARGIN) and chance.fall <= LEVEL / len(STAGES):
+        elif high < -math.log(MARGIN) and chance.fall <= _LEVEL_OF_TIMES:
             verdict = "better"
         yield Difference(
             metric=name,

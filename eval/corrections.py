@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.agreement import Agreement, Labelled, Unit
+from eval.agreement import LEAST_POWER, Agreement, Labelled, Unit, tells_apart
 from eval.records import EvaluationRun, Rate
 from eval.samples import samples
 from eval.statistics import Sample, trials, wilson
@@ -32,10 +32,6 @@ FOLDER = "calibrations"
 RULES = "rules"
 _SHIPPED = "offline_calibration.json"
 _RECORD = 1  # version of the stored form
-#: A rate is corrected only if sensitivity + specificity − 1 is at least this, with 97.5 % certainty
-#: (the low end of its interval). Below, a point of what is seen becomes ten of what is told. Set
-#: by hand.
-LEAST_POWER = 0.1
 _DRAWS = 20_000
 _SEED = 7
 
@@ -60,6 +56,12 @@ class JudgeRecord:
         """«rules, on labels.jsonl (2026-11-22)»."""
         who = f"{self.kind} {self.model}" if self.model else self.kind
         return f"{who}, on {self.labels} ({self.made})"
+
+    @property
+    def believed(self) -> bool:
+        """Whether it shows that the judge tells supported from unsupported, as a gate asks."""
+        a = self.agreement
+        return tells_apart(a.sensitivity.low, a.specificity.low)
 
     def lines(self) -> list[str]:
         """The error rates for a person, one a line."""
@@ -138,15 +140,28 @@ def record_for(verifier: Mapping[str, Any], history: Path) -> JudgeRecord | None
 
 
 def uncalibrated(verifier: Mapping[str, Any], history: Path) -> list[str]:
-    """The judges of a run of whose yes nothing is known, neither by ``rag eval calibrate`` nor by
-    ``rag verify --calibrate``; a gate believes none of them."""
-    from rag.checking.calibration import calibration_of
+    """The judges of a run that no labels show to tell supported from unsupported; a gate believes
+    none of them. ``rag eval calibrate`` decides, else ``rag verify --calibrate``.
 
+    Raises UsageError for a damaged record.
+    """
     return [
         str(voice.get("model") or voice["kind"])
         for voice in _voices(verifier)
-        if not (_record_of(voice, history) or calibration_of(voice.get("digest")))
+        if not _believed(voice, history)
     ]
+
+
+def _believed(voice: Mapping[str, Any], history: Path) -> bool:
+    from rag.checking.calibration import calibration_of
+
+    record = _record_of(voice, history)
+    if record:
+        return record.believed
+    known = calibration_of(voice.get("digest"))
+    if known is None or known.flips_accepted.high is None or known.supported_flagged.high is None:
+        return False
+    return tells_apart(1 - known.flips_accepted.high, 1 - known.supported_flagged.high)
 
 
 def _voices(verifier: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -31,15 +31,17 @@ _OTHER_NAMES = {
     "page_hit@5": "right page among five",
     "false_answers": "answered, though unanswerable",
     "false_refusals": "refused, though answerable",
+    "refused": "refused, where nobody said",
     "unscored": "questions without an answer",
     "claims_not_judged": "claims that no judge could score",
 }
 
 
 def run_lines(
-    run: EvaluationRun, summary: Mapping[str, Any], comparison: Comparison | None
+    run: EvaluationRun, summary: Mapping[str, Any], comparison: Comparison | None, report: str
 ) -> list[str]:
-    """A finished run, for a terminal; every text in it is inert."""
+    """A finished run, for a terminal; every text in it is inert. ``report``: the command that
+    shows all of it."""
     return [
         _title(run),
         "",
@@ -48,7 +50,7 @@ def run_lines(
         *_compared(comparison),
         *_needed(summary),
         *_first_looks(run, comparison),
-        f"All of it: rag eval report {run.run_id}",
+        f"All of it: {report}",
     ]
 
 
@@ -77,6 +79,8 @@ def _table(summary: Mapping[str, Any]) -> Iterator[str]:
         "unscored": summary["unscored"],
         "claims_not_judged": summary["not_judged"]["claims_not_judged"],
     }
+    if summary["refused"]["n"]:
+        rates["refused"] = summary["refused"]
     for name, shown in _OTHER_NAMES.items():
         if name in rates:
             yield _row(shown, rates[name], "claims" if name.startswith("claims") else "questions")

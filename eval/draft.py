@@ -7,6 +7,7 @@ so no answer. They are plain, and easier than what people ask, since they use th
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import re
@@ -17,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from eval.records import Question
 from rag.checking.reading import read
-from rag.errors import UsageError
+from rag.errors import DiskFull, RagError, UsageError
 from rag.records import FileRecord
 from rag.render import one_line
 from rag.sentences import spans
@@ -95,16 +96,28 @@ def draft(settings: Settings, count: int) -> list[Question]:
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a file that does not exist yet. Raises UsageError where it does, or cannot be made."""
+    """Write a file that does not exist yet, whole or not at all. Raises UsageError where it does
+    exist, or cannot be made, and DiskFull."""
     try:
-        with path.open("x", encoding="utf-8") as stream:
-            stream.write(text)
+        stream = path.open("x", encoding="utf-8")
     except FileExistsError:
         raise UsageError(f"{path} exists and stays as it is", "name another with -o FILE") from None
     except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written: {error.strerror}", "name another with -o FILE"
-        ) from error
+        raise _unwritten(path, error) from error
+    try:
+        with stream:
+            stream.write(text)
+    except BaseException as error:
+        path.unlink()  # half of it would stand in the way of the next try
+        if isinstance(error, OSError):
+            raise _unwritten(path, error) from error
+        raise
+
+
+def _unwritten(path: Path, error: OSError) -> RagError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(f"no room for {path}", "free some disk, or name another with -o FILE")
+    return UsageError(f"{path} cannot be written: {error.strerror}", "name another with -o FILE")
 
 
 # ------------------------------------------------------------------ facts

@@ -3,7 +3,8 @@
 Limits are held against the figure itself, so that what passes and what fails can be read off the
 report; where the 95 % interval lies on both sides, a note says so. «No worse than» is the paired
 comparison of `eval.compare` and not a look at two figures. What a limit asks for and cannot be
-measured is a breach as well: a gate that sees nothing must not open.
+measured is a breach as well, and so is what the run before had and this one lost: a gate that sees
+nothing must not open.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from eval.compare import is_time
+from eval.compare import LOST, is_time, too_few
 from eval.records import Comparison, Difference
 
 #: Limit → the figure of the summary it holds, whether it is the most allowed, and its option.
@@ -29,6 +30,9 @@ _RATES = {
 _JUDGED = ("max_flagged", "min_groundedness", "min_factual")
 #: Figures of a comparison that do.
 JUDGED_FIGURES = ("groundedness", "flagged", "unverified", "factual_accuracy")
+#: The most claims a judge may have failed on where something rests on its verdicts. Set by hand,
+#: as `Limits.max_unscored`: more lost claims, and the rest says little.
+_NOT_JUDGED = 0.1
 #: What to do where a figure has nothing to be taken over.
 _MISSING = {
     "max_flagged": "no answer claims anything",
@@ -107,8 +111,8 @@ def hold(
     notes: list[str] = []
     if summary["state"] != "done":
         breaches.append(Breach("state", f"the run is {summary['state']} and not done"))
-    if uncalibrated and (limits.judged or comparison is not None):
-        breaches.append(_unbelieved(uncalibrated))
+    if limits.judged or comparison is not None:
+        breaches += _judge(summary, uncalibrated)
     for limit, figure, bound, most in _asked(summary, limits):
         if uncalibrated and limit in _JUDGED:
             continue
@@ -178,29 +182,73 @@ def _straddles(limit: str, figure: Mapping[str, Any], bound: float) -> list[str]
     return [f"{_told(limit, figure)}: so few questions do not settle {option(limit)} {bound:g}"]
 
 
-def _unbelieved(judges: Sequence[str]) -> Breach:
-    if list(judges) == ["none"]:
-        return Breach("judge", "the answers were not checked; run again without --no-verify")
-    names = ", ".join(judges)
-    return Breach(
-        "judge",
-        f"judge {names} was never held against people's labels and opens no gate; "
-        "rag eval calibrate LABELS.jsonl, or rag verify --calibrate",
-    )
+def _judge(summary: Mapping[str, Any], uncalibrated: Sequence[str]) -> Iterator[Breach]:
+    """Why the judge's verdicts are not to be gone by."""
+    lost = summary["not_judged"]["claims_not_judged"]
+    if list(uncalibrated) == ["none"]:
+        yield Breach("judge", "the answers were not checked; run again without --no-verify")
+    elif uncalibrated:
+        yield Breach(
+            "judge",
+            f"judge {', '.join(uncalibrated)} opens no gate: no labels of people show that it tells"
+            " supported claims from others; rag eval calibrate LABELS.jsonl, or rag verify"
+            " --calibrate",
+        )
+    elif (lost["value"] or 0) > _NOT_JUDGED:
+        yield Breach(
+            "judge",
+            f"the judge failed on {lost['value']:.3f} of {lost['n']} claims, and with more than"
+            f" {_NOT_JUDGED:g} its figures say little; rag doctor tells whether it answers",
+        )
 
 
 def _compared(
     comparison: Comparison, *, believed: bool
 ) -> tuple[list[Breach], list[str], list[str]]:
     """(breaches, kept, notes) of the paired comparison."""
-    limit = "no_worse_than"
+    limit, before = "no_worse_than", comparison.baseline_id
     looked = [d for d in comparison.differences if believed or d.metric not in JUDGED_FIGURES]
-    breaches = [Breach(limit, _worse(d, comparison)) for d in looked if d.verdict == "worse"]
     apart = [d for d in looked if d.verdict == "not comparable"]
-    notes = [f"{d.metric} is not comparable with {comparison.baseline_id}: {d.test}" for d in apart]
+    reasons = [_worse(d, comparison) for d in looked if d.verdict == "worse"]
+    reasons += [_lost(d, comparison) for d in apart if d.test == LOST]
+    reasons += [
+        f"another kind of writer than in {before}: {line}"
+        for line in comparison.changed
+        if line.startswith("generator kind: ")
+    ]
     if len(apart) == len(looked):
-        breaches.append(Breach(limit, f"nothing is comparable with run {comparison.baseline_id}"))
-    return breaches, [] if breaches else [limit], notes
+        reasons.append(f"nothing is comparable with run {before}")
+    elif all(too_few(d) for d in looked if d not in apart):
+        reasons.append(f"the questions shared with {before} are too few to call anything worse")
+    notes = [
+        f"{d.metric} is not comparable with {before}: {d.test}"
+        for d in apart
+        if is_time(d.metric) or d.before is not None or d.after is not None
+    ]
+    return [Breach(limit, r) for r in reasons], [] if reasons else [limit], [
+        *notes, *_blind(comparison, looked)
+    ]  # fmt: skip
+
+
+def _blind(comparison: Comparison, looked: Sequence[Difference]) -> Iterator[str]:
+    """What the comparison did not, or could not, look at."""
+    if any(line.startswith("questions: ") for line in comparison.changed):
+        pairs = max((d.pairs for d in looked), default=0)
+        yield (
+            f"other questions than in {comparison.baseline_id}: compared on the {pairs} that both"
+            " asked"
+        )
+    few = ", ".join(f"{d.metric} ({d.pairs})" for d in looked if too_few(d))
+    if few:
+        yield f"on too few questions to be called worse, whatever they came to: {few}"
+
+
+def _lost(d: Difference, comparison: Comparison) -> str:
+    why = _MISSING.get(f"min_{d.metric}") or _MISSING.get(f"max_{d.metric}") or d.test
+    return (
+        f"{d.metric.replace('_', ' ')} was {d.before or 0:.3f} in {comparison.baseline_id} and"
+        f" cannot be measured in this run: {why}"
+    )
 
 
 def _worse(d: Difference, comparison: Comparison) -> str:

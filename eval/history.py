@@ -14,7 +14,7 @@ from typing import Self
 from eval.history_file import HistoryFile
 from eval.history_rows import COLUMNS, result_of, result_row, run_of, to_json
 from eval.records import EvaluationRun, Provenance, Result, RunState
-from rag.errors import UsageError
+from rag.errors import IndexLocked, UsageError
 from rag.settings import Settings
 from rag.store.owner import is_dead, this_process
 
@@ -74,12 +74,18 @@ class History:
         return run_id
 
     def reopen(self, run_id: str, due: str | None = None) -> None:
-        """An interrupted run goes on, in this process, and for ``due`` where that is given."""
+        """An interrupted run goes on, in this process, and for ``due`` where that is given.
+        Raises IndexLocked where it is interrupted no longer: another process was first."""
         with self._file.told():
-            self._db.execute(
+            reopened = self._db.execute(
                 "UPDATE runs SET state = 'running', finished = NULL, reason = '', process = ?,"
-                " seen = ?, due = coalesce(?, due) WHERE run_id = ?",
+                " seen = ?, due = coalesce(?, due) WHERE run_id = ? AND state = 'interrupted'",
                 (to_json(this_process()), now(), due, run_id),
+            )
+        if reopened.rowcount != 1:
+            raise IndexLocked(
+                f"run {run_id} is not interrupted any more: another process goes on with it",
+                "wait for it, or start a new run without --resume",
             )
 
     def add(self, run_id: str, results: Sequence[Result]) -> None:
@@ -163,7 +169,8 @@ class History:
 
     def last(self, questions_digest: str, before: str | None = None) -> EvaluationRun | None:
         """The newest run of these questions that was done, with its results; with ``before`` the
-        newest that began before that run."""
+        newest that began before that run. Where there is none, the newest done run before it of a
+        file of the same name that shares a question: somebody edited the others."""
         clause = "" if before is None else (
             " AND (started, rowid) < (SELECT started, rowid FROM runs WHERE run_id = ?)"
         )  # fmt: skip
@@ -174,7 +181,24 @@ class History:
                 f"{clause} ORDER BY started DESC, rowid DESC LIMIT 1",
                 values,
             ).fetchone()
-        return self.load(row[0]) if row else None
+        if row:
+            return self.load(row[0])
+        return self._edited(before) if before else None
+
+    def _edited(self, run_id: str) -> EvaluationRun | None:
+        file = Path(self.find(run_id).provenance.questions_file).name
+        with self._file.told():
+            rows = self._db.execute(
+                "SELECT run_id, json_extract(provenance, '$.questions_file') FROM runs"
+                " WHERE state = 'done'"
+                " AND (started, rowid) < (SELECT started, rowid FROM runs WHERE run_id = ?1)"
+                " AND EXISTS (SELECT 1 FROM results AS was JOIN results AS now USING (question_id)"
+                " WHERE was.run_id = runs.run_id AND now.run_id = ?1)"
+                " ORDER BY started DESC, rowid DESC",
+                (run_id,),
+            ).fetchall()
+        found = next((name for name, asked in rows if file and Path(asked).name == file), None)
+        return self.load(found) if found else None
 
     def close(self) -> None:
         self._db.close()

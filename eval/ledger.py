@@ -186,11 +186,15 @@ class Ledger:
 
     @contextlib.contextmanager
     def only_run(self) -> Iterator[None]:
-        """The right to evaluate, among all schedules of this history; waited for."""
-        while (held := self._try_lock(".lock")) is None:
+        """The right to evaluate, among all runs of this history; waited for."""
+        while (held := self.try_run()) is None:
             time.sleep(_POLL)
         with held:
             yield
+
+    def try_run(self) -> IO[bytes] | None:
+        """The same right, until it is closed; None while another process has it."""
+        return self._try_lock(".lock")
 
     def _try_lock(self, suffix: str) -> IO[bytes] | None:
         path = self.path.with_name(self.path.name + suffix)

@@ -10,7 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.statistics import BLOCK, DRAWS, SEED, Chance, Floats, Sample, Z, bootstrap, by_cluster
+from eval.statistics import (
+    BLOCK,
+    DRAWS,
+    SEED,
+    Chance,
+    Floats,
+    Sample,
+    Z,
+    bootstrap,
+    by_cluster,
+    unseen,
+)
 
 #: The least power that `questions_needed` plans for: a real difference is seen four times in five.
 POWER = 0.8
@@ -27,6 +38,16 @@ def difference(before: Sample, after: Sample) -> tuple[float, float, float]:
     parts = np.column_stack([*by_cluster(before), *by_cluster(after)])
     point = float(_contrast(parts.sum(axis=0)))
     return point, *bootstrap(parts, _contrast)
+
+
+def difference_of_shares(before: Sample, after: Sample) -> tuple[float, float, float]:
+    """The same of figures in [0, 1]. Where no draw differs from another, so many documents as
+    Wilson's bound allows may have changed otherwise, by anything."""
+    change, low, high = difference(before, after)
+    if high - low < _EQUAL:
+        other = unseen(len(by_cluster(before)[0]))
+        low, high = change - other * (1 + change), change + other * (1 - change)
+    return change, max(-1.0, low), min(1.0, high)
 
 
 def swapped(before: Sample, after: Sample) -> Chance:

@@ -103,7 +103,7 @@ Result = Reply | Failure
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What produced a run. Two runs may be compared when they share ``questions_digest``; what
+    """What produced a run. Two runs may be compared when they share questions; what
     else differs between them is what the comparison is about.
 
     ``corpus`` is a digest over (file, content hash) of the index, ``index`` its settings'

@@ -12,7 +12,7 @@ from eval.compare import LEVEL, is_time
 from eval.figures import change
 from eval.records import Comparison, Difference, EvaluationRun
 from eval.report_words import moment, name
-from eval.statistics import student
+from eval.statistics import student, unseen
 
 Tone = Literal["worse", "better", "level", "first", "unfinished"]
 #: Figures that a headline names. Set by hand: as many as a sentence carries.
@@ -76,17 +76,19 @@ def visible_drop(comparison: Comparison, metric: str, documents: int) -> float |
 
     So many whole answers gone wrong that McNemar's test would call it more than chance even if
     every other figure had moved as well, that drawing documents would hardly ever miss them all,
-    and that it is more than half of the interval that was seen.
+    and that it is more than half of the interval that was seen, unless nothing moved at all.
     """
     tests = [d for d in comparison.differences if d.change is not None and not is_time(d.metric)]
     found = next((d for d in tests if d.metric == metric), None)
     if found is None or found.low is None or found.high is None or documents < 2:
         return None
+    still = found.high == -found.low == unseen(documents)  # the bound of documents that are alike
+    noise = 0.0 if still else (found.high - found.low) / 2
     widened = math.sqrt(documents / (documents - 1)) * student(documents - 1)
     tail = NormalDist().cdf(-widened)  # as `eval.statistics.bootstrap` takes it
     for lost in range(1, found.pairs + 1):
         by_chance = 0.5 ** (lost + 1) * len(tests)  # mid-p of so many falls and no rise
         missed = (1 - min(lost, documents) / documents) ** documents
         if by_chance <= LEVEL and missed < tail:
-            return min(1.0, max(lost / found.pairs, (found.high - found.low) / 2))
+            return min(1.0, max(lost / found.pairs, noise))
     return None

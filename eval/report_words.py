@@ -24,6 +24,7 @@ NAMES = {
     "page_ndcg@10": "ranking of the page (nDCG@10)",
     "false_answers": "answered though unanswerable",
     "false_refusals": "refused though answerable",
+    "refused": "refused, of questions without «answerable»",
     "unscored": "questions without an answer",
     "retrieve_s": "time to search",
     "first_token_s": "time to the first word",

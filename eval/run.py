@@ -7,8 +7,9 @@ A kill loses the question that is being asked; `resume` goes on from the next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Protocol
 
 from eval.asking import OUTAGES, Asking, told
@@ -49,12 +50,18 @@ def evaluate(
     resume: str | None = None,
     watch: Watch | None = None,
     questions_file: str = "",
+    model_named: bool = False,
+    notice: Callable[[str], None] = lambda _: None,
 ) -> EvaluationRun:
     """Ask every question ``repeats`` times, in a row, and judge the replies.
 
     ``judges``: names of `eval.judges.JUDGES`, none for the verdicts of the pipeline itself;
     ``due`` the scheduled time this run is for (UTC, ISO 8601); ``resume`` the id of an
     interrupted run, or «last» for the latest of these questions if it was interrupted.
+    ``notice`` hears where the generator «auto» came down to quotes, for want of a model. Where
+    ``model_named`` says that one was asked for, where it is another than the default, or where the
+    last run of these questions was written by one, that raises ModelUnavailable: quotes would pass
+    for a better model.
 
     An error of one question is a Failure and the run goes on. What every question would meet ends
     it: the error is raised, and the run recorded as failed, or as interrupted when something was
@@ -66,7 +73,8 @@ def evaluate(
         "rubric_digest": rubric.digest,
     }
     try:
-        asking = Asking.open(settings, rubric, judges)
+        needed = model_named or _model_expected(settings, history, known)
+        asking = Asking.open(settings, rubric, judges, model_needed=needed, notice=notice)
     except UsageError:
         raise  # a slip of the pen, no run
     except RagError as error:
@@ -93,6 +101,20 @@ def evaluate(
     else:
         history.finish(run_id, "failed", "no question was answered")
     return history.load(run_id)
+
+
+def _model_expected(settings: Settings, history: History, known: Mapping[str, str]) -> bool:
+    """Whether a model is meant to write: another than the default is named, or the last run of
+    these questions, or of a file of the same name, was written by one."""
+    if settings.model != Settings().model:
+        return True
+    file, digest = Path(known["questions_file"]).name, known["questions_digest"]
+    for run in history.runs():
+        asked = run.provenance
+        same_file = bool(file) and Path(asked.questions_file).name == file
+        if run.state in ("done", "interrupted") and (asked.questions_digest == digest or same_file):
+            return bool(asked.generator["kind"] != "extractive")
+    return False
 
 
 def _answered(history: History, run_id: str) -> bool:

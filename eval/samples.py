@@ -36,6 +36,7 @@ def samples(run: EvaluationRun) -> dict[str, Sample]:
     found["context_hit"] = _sample(asked, _context_hit)
     found["false_answers"] = _sample(asked, _false_answer)
     found["false_refusals"] = _sample(asked, _false_refusal)
+    found["refused"] = _sample(asked, _refused)
     found["flagged_of_judged"] = _sample(asked, _flagged_of_judged)
     found["answers_flagged"] = _sample(asked, _answer_flagged)
     found["claims_not_judged"] = _sample(asked, _claims_not_judged)
@@ -117,6 +118,11 @@ def _false_answer(reply: Reply) -> tuple[float, float]:
 
 def _false_refusal(reply: Reply) -> tuple[float, float]:
     return float(reply.answer["refused"]), float(reply.question.answerable is True)
+
+
+def _refused(reply: Reply) -> tuple[float, float]:
+    """Of questions that nobody said are answerable or not: the two figures before know those."""
+    return float(reply.answer["refused"]), float(reply.question.answerable is None)
 
 
 def _claims_not_judged(reply: Reply) -> tuple[float, float]:

@@ -9,6 +9,7 @@ simulation, 1,000 data sets each, in bench/eval_intervals.md):
 | one rate | Wilson's, on the effective size that the spread between documents leaves |
 | independent trials | Wilson's |
 | a difference | bootstrap of documents, both runs together, quantiles widened for few documents |
+| … where all documents are alike | Wilson's, of the share of documents that may be unlike them |
 | a difference, by chance? | McNemar's mid-p, or random swaps of the two runs question by question |
 
 Plain percentile and BCa bootstraps of a rate hold the truth in .82–.95 at six to forty documents;
@@ -105,7 +106,8 @@ def rate(counted: Sample) -> Rate:
 
 
 def trials(counted: Sample) -> float:
-    """How many independent trials a figure is worth, Student's quantile allowed for."""
+    """How many independent trials a figure is worth, Student's quantile allowed for: never more
+    than was counted (claims, or questions), however alike a few documents happen to be."""
     value = counted.value or 0.0
     top, bottom = by_cluster(counted)
     units = len(bottom)
@@ -119,7 +121,7 @@ def trials(counted: Sample) -> float:
         worth = float(len(counted.ids))
     else:
         worth = value * (1 - value) / variance
-    return worth * (Z / student(units - 1)) ** 2
+    return min(worth, float(counted.bottom.sum())) * (Z / student(units - 1)) ** 2
 
 
 def student(freedom: int, probability: float = 0.975) -> float:
@@ -141,6 +143,12 @@ def quantiles(values: Sequence[float]) -> tuple[float, float] | None:
         return None
     p50, p95 = np.percentile(np.array(values, dtype=np.float64), [50, 95])
     return float(p50), float(p95)
+
+
+def unseen(units: int) -> float:
+    """The share of units that may be unlike all of so many that were alike: Wilson's bound. A
+    bootstrap of them knows no other, and its interval is a point."""
+    return wilson(0.0, units)[1]
 
 
 def bootstrap(parts: Floats, figure: Callable[[Floats], Floats]) -> tuple[float, float]:

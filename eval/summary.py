@@ -52,6 +52,7 @@ def summarise(
         "consistency": shown["consistency"],
         "retrieval": {n: shown[n] for n in ("context_hit", *retrieval_names(run.replies))},
         "abstention": {n: shown[n] for n in ("false_answers", "false_refusals")},
+        "refused": shown["refused"],
         "unscored": {**shown["unscored"], "kinds": dict(Counter(f.kind for f in run.failures))},
         "not_judged": {n: shown[n] for n in ("claims_not_judged", "criteria_not_assessed")},
         "criteria": _criteria(run.replies),

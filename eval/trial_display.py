@@ -18,8 +18,8 @@ from eval.trials import Trial, Tried
 #: Quality beside latency; what a trial is decided by.
 _SHOWN = (
     "task_completion", "factual_accuracy", "groundedness", "flagged", "false_answers",
-    "false_refusals", "context_hit", "formatting", "consistency", "unscored", "first_token_s",
-    "total_s",
+    "false_refusals", "refused", "context_hit", "formatting", "consistency", "unscored",
+    "first_token_s", "total_s",
 )  # fmt: skip
 
 

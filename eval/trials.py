@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from eval.asking import Asking
-from eval.compare import compare, is_time, needed
+from eval.compare import MARGIN, compare, is_time, needed
 from eval.figures import change
 from eval.history import History
 from eval.records import Comparison, Difference, EvaluationRun, Question
@@ -174,11 +174,32 @@ def _concluded(first: Tried, other: Tried) -> str:
     if not pairs:
         return f"{first.name} and {other.name} cannot be compared: no question both answered."
     quality = _verdicts([d for d in differences if not is_time(d.metric)], "better", "worse")
-    times = _verdicts(telling([d for d in differences if is_time(d.metric)]), "quicker", "slower")
+    timed = telling([d for d in differences if is_time(d.metric) and d.change is not None])
+    times = _verdicts(timed, "quicker", "slower")
+    parts = f"{quality or _alike(other, pairs)}; {times or _as_quick(timed)}"
     if quality or times:
-        parts = [quality or _alike(other, pairs), times or "no quicker and no slower"]
-        return f"{other.name} against {first.name}: {'; '.join(parts)}."
-    return f"{first.name} and {other.name}: {_alike(other, pairs)}; no quicker and no slower."
+        return f"{other.name} against {first.name}: {parts}."
+    return f"{first.name} and {other.name}: {parts}."
+
+
+def _as_quick(times: Sequence[Difference]) -> str:
+    """What the intervals of times say of which none is told to be quicker or slower."""
+    if not times:
+        return "times cannot be compared"
+    leaning = [d for d in times if (d.low or 0) > 0 or (d.high or 0) < 0]
+    if leaning:
+        told = ", ".join(f"{name(d.metric)} {change(d)}" for d in leaning)
+        word = "slower" if (leaning[0].change or 0) > 0 else "quicker"
+        return f"perhaps {word}, not beyond doubt: {told}"
+    if all(_within_margin(d) for d in times):
+        return "no quicker and no slower"
+    return "times cannot be told apart"
+
+
+def _within_margin(d: Difference) -> bool:
+    """Whether the whole interval lies where a busy machine may put it."""
+    known = d.low is not None and d.high is not None
+    return known and (d.low or 0) >= 1 / MARGIN - 1 and (d.high or 0) <= MARGIN - 1
 
 
 def _verdicts(differences: Sequence[Difference], better: str, worse: str) -> str:

@@ -18,13 +18,15 @@ _DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The command a timer starts: its words, where it is started, as whom, and the one folder it
-    writes to."""
+    """The command a timer starts: its words, where it is started, as whom, the one folder it
+    writes to, the variables it needs, and the names of those that hold a secret."""
 
     words: tuple[str, ...]
     folder: Path
     user: str
     writes: Path
+    environment: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[str, ...] = ()
 
 
 def systemd(schedule: Schedule, call: Call) -> str:
@@ -33,6 +35,8 @@ def systemd(schedule: Schedule, call: Call) -> str:
     Raises UsageError for what a unit cannot say.
     """
     name = f"affidavit-eval-{schedule.id}"
+    # the unit has a cache of its own: it may not write to that of a person
+    given = [(n, value) for n, value in call.environment if n != "RAG_CACHE_DIR"]
     return _UNITS.format(
         name=name,
         what=_words_of_unit(f"Evaluation of {Path(schedule.questions).name}"),
@@ -40,6 +44,8 @@ def systemd(schedule: Schedule, call: Call) -> str:
         folder=_words_of_unit(str(call.folder)),
         # «:» leaves $ alone
         command=":" + " ".join(map(_quoted, call.words)),
+        environment="".join(f"Environment={_quoted(f'{n}={value}')}\n" for n, value in given),
+        secrets=f"# to be written there: {', '.join(call.secrets)}\n" if call.secrets else "",
         writes=_quoted(str(call.writes)),
         calendar="\n".join(f"OnCalendar={when}" for when in calendars(schedule)),
     )
@@ -74,14 +80,20 @@ def crontab(schedule: Schedule, call: Call) -> str:
             f"use --timezone {here}, or --print systemd",
         )
     _plain(schedule, "crontab")
-    command = f"cd {shlex.quote(str(call.folder))} && {shlex.join(call.words)}"
+    given = "".join(f"{name}={shlex.quote(value)} " for name, value in call.environment)
+    command = f"cd {shlex.quote(str(call.folder))} && {given}{shlex.join(call.words)}"
     if "\\" in command or not command.isprintable():
         raise UsageError(
             f"crontab cannot carry {command!r}: it holds a backslash or a control character",
             "rename the folder or file, or use --print systemd",
         )
     command = command.replace("%", "\\%")  # a bare one ends the command
-    return _LINES.format(cron=schedule.cron, command=command, zone=schedule.timezone)
+    return _LINES.format(
+        cron=schedule.cron,
+        command=command,
+        zone=schedule.timezone,
+        secrets=_NO_SECRETS.format(", ".join(call.secrets)) if call.secrets else "",
+    )
 
 
 def _plain(schedule: Schedule, whose: str) -> Numbers:
@@ -129,13 +141,13 @@ User={user}
 WorkingDirectory={folder}
 ExecStart={command}
 # keys and addresses with passwords, as RAG_…=… lines; readable by root alone
-EnvironmentFile=-/etc/affidavit.env
+{secrets}EnvironmentFile=-/etc/affidavit.env
 ProtectSystem=strict
 ProtectHome=read-only
 ReadWritePaths={writes}
 CacheDirectory=affidavit
 Environment=RAG_CACHE_DIR=%C/affidavit
-PrivateTmp=yes
+{environment}PrivateTmp=yes
 PrivateDevices=yes
 CapabilityBoundingSet=
 NoNewPrivileges=yes
@@ -172,7 +184,12 @@ WantedBy=timers.target
 
 _LINES = """\
 # Put these lines into «crontab -e». They go by the machine's time zone ({zone}).
-{cron} {command}
+{secrets}{cron} {command}
 # after a reboot: what was missed, once
 @reboot {command}
+"""
+
+_NO_SECRETS = """\
+# Not in them, because it is secret: {}. cron knows your environment not; write the setting into a
+# file that you alone can read, and name that: --config FILE
 """

@@ -173,7 +173,7 @@ def _pairs(path: Path) -> Iterator[tuple[str, list[str]]]:
         try:
             row = json.loads(line)
             claim, evidence = row["claim"], row["evidence"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             claim = evidence = None
         texts = [evidence] if isinstance(evidence, str) else evidence
         if not isinstance(claim, str) or not _all_text(texts):

@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal
 
+from rag.checking.claims import claim_of, marked
 from rag.quotes import locate
 from rag.records import Coverage, Evidence, FileRecord, Passage, Sentence
 from rag.retrieval import LONGEST_QUESTION, Retriever
@@ -129,8 +130,10 @@ def recheck(
             passages = _with_fresh(standing, fresh)
             new = [p.rank for p in passages[len(standing) :]]
             old = [p.rank for p in standing if p.rank in sentence.citations]
-            # What is fresh has no number that anybody knows; it counts as cited.
-            bare = Sentence(sentence.text, (*old, *new))
+            # What is fresh has no number that anybody knows; it counts as cited, where it was
+            # cited or claims something by itself: a heading stays one.
+            claims = claim_of(marked(sentence.text, sentence.citations))
+            bare = Sentence(sentence.text, (*old, *new) if claims else ())
             return next(checking.sentences([bare], passages, saved.question))
 
         now = SentenceNow(sentence, checked(fresh), quotes)

@@ -66,8 +66,11 @@ class Attempt:
         return [*self.cited.notices, *room]
 
     def better_than(self, other: Attempt) -> bool:
-        """Fewer flagged sentences, and no fewer that hold: silence mends nothing."""
-        return self.flagged < other.flagged and self.holding >= other.holding
+        """Fewer flagged sentences, and no fewer that hold: silence mends nothing, and an answer
+        that claims nothing is better only where it is a refusal."""
+        claims = any(s.verdict is not None for s in self.sentences)
+        fewer = self.flagged < other.flagged and self.holding >= other.holding
+        return fewer and (claims or self.cited.refused)
 
 
 def attempt(

@@ -13,6 +13,14 @@ Span = tuple[int, int]
 #: units then.
 _LONGEST = 350
 
+#: Characters of the longest unit: what has neither sentences nor lines is cut at a blank, because
+#: the time of a check grows with the square of a unit's length. Set by hand.
+_MOST = 2000
+
+#: Characters that the segmenter gets at once: its own time grows with their square where quote
+#: marks never close (1 MB of «“»: over 200 seconds in one piece). Set by hand.
+_BLOCK = 20_000
+
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:e\.g|i\.e|cf|approx|fig|figs|no|nos|art|sec|para|pp|vol|al|vs|st|mt|jan|feb|mar"
     r"|apr|jun|jul|aug|sept?|oct|nov|dec|inc|corp|ltd|co|mr|mrs|ms|dr|prof|gen|col|capt|lt|rev)\.\s*$",
@@ -26,7 +34,8 @@ def spans(text: str) -> list[Span]:
     found = []
     for start, end in _rejoined(text):
         pieces = _lines(text, start, end) if end - start > _LONGEST else [(start, end)]
-        found += [span for piece in pieces if (span := _trimmed(text, *piece))]
+        short = (cut for piece in pieces for cut in _cuts(text, *piece, _MOST))
+        found += [span for piece in short if (span := _trimmed(text, *piece))]
     return found
 
 
@@ -38,9 +47,8 @@ def sentences(text: str) -> list[str]:
 def _rejoined(text: str) -> Iterator[Span]:
     """The segmenter's boundaries without those after an abbreviation."""
     begun: int | None = None
-    for boundary in sentencex.get_sentence_boundaries("en", text):
-        start = boundary["start_index"] if begun is None else begun
-        end = boundary["end_index"]
+    for first, end in _segmented(text):
+        start = first if begun is None else begun
         following = text[end : end + 1]
         broken = _ABBREVIATION.search(text[max(start, end - 12) : end]) and not (
             _TRUE_END.search(text[max(start, end - 12) : end]) and following.isupper()
@@ -52,6 +60,25 @@ def _rejoined(text: str) -> Iterator[Span]:
         yield start, end
     if begun is not None:
         yield begun, len(text)
+
+
+def _segmented(text: str) -> Iterator[Span]:
+    """The segmenter's own boundaries."""
+    for first, last in _cuts(text, 0, len(text), _BLOCK):
+        for boundary in sentencex.get_sentence_boundaries("en", text[first:last]):
+            yield first + boundary["start_index"], first + boundary["end_index"]
+
+
+def _cuts(text: str, start: int, end: int, most: int) -> Iterator[Span]:
+    """A stretch in pieces of at most ``most`` characters, cut behind a blank line, else a line,
+    else a word where the second half of a piece has one."""
+    while end - start > most:
+        half, limit = start + most // 2, start + most
+        found = (text.rfind(blank, half, limit) + len(blank) for blank in ("\n\n", "\n", " "))
+        cut = next((at for at in found if at > half), limit)
+        yield start, cut
+        start = cut
+    yield start, end
 
 
 def _lines(text: str, start: int, end: int) -> Iterator[Span]:

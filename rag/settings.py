@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import sys
 import tomllib
 import types
@@ -164,7 +165,8 @@ def _convert(name: str, value: Any, source: str) -> Any:
     try:
         converted = _AS[kind](name, value)
     except (TypeError, ValueError, KeyError, OverflowError):
-        shown = "(hidden)" if name.endswith("_key") else f"«{_without_password(name, value)}»"
+        shown = shown_address(str(value)) if name.endswith("_url") else str(value)
+        shown = "(hidden)" if name.endswith("_key") else f"«{shown}»"
         raise UsageError(
             f"{source}: {name} = {shown} is not {_wanted(name, kind)}",
             f"give {_wanted(name, kind)}",
@@ -188,8 +190,13 @@ def _port(url: str) -> int | None:
     return urlsplit(url if "://" in url else f"//{url}").port
 
 
-def _without_password(name: str, value: Any) -> str:
-    return str(value).rpartition("@")[2] if name.endswith("_url") else str(value)
+def shown_address(url: str) -> str:
+    """Scheme, host and port, for an error. A password stands before an @, a key in path or query;
+    where the @ comes so late that a password may hold the rest, only the scheme is shown."""
+    scheme, mark, rest = url.partition("://") if "://" in url else ("", "", url)
+    host = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    host = "…" if "@" in rest[len(host) :] else host.rpartition("@")[2]
+    return f"{scheme}{mark}{host}"
 
 
 def _as_switch(_name: str, value: Any) -> bool:

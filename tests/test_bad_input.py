@@ -164,7 +164,8 @@ COLLECTION = [
 ACTIVE = [
     Case(
         f"{name} {ascii(text)[1:9]}",
-        ("ask", "fence?", "--index", "{index}", name, text), code, "red",
+        ("ask", "fence?", "--index", "{index}", name, text), code,
+        "http://" if name == "--qdrant-url" else "red",  # of an address only what names the host
     )
     for name, text, code in [
         ("--generator", ESCAPE, 2), ("--filter", ESCAPE, 2), ("--filter", f"file={ESCAPE}", 2),

@@ -181,3 +181,21 @@ def test_a_source_that_says_otherwise_is_shown_beside_a_sentence_that_stands(oth
 )
 def test_a_source_that_agrees_or_speaks_of_something_else_is_no_conflict(other: str) -> None:
     assert not [r for r in conflicting(other).reasons if "otherwise" in r]
+
+
+def test_a_cited_heading_is_checked_and_one_without_a_citation_claims_nothing() -> None:
+    """The markers are cut off before the check; that a sentence had one still counts."""
+    flagged, heading = Checking().sentences(
+        [Sentence("# Late fee of 99 euros", (2,)), Sentence("# Late fee of 2019", ())],
+        PASSAGES,
+        "How much?",
+    )
+    assert flagged.verdict in ("contradicted", "not_supported")
+    assert heading.verdict is None
+
+
+def test_a_conflict_is_seen_across_units() -> None:
+    told = conflicting("Employees accrue three weeks of paid leave a year.")
+    assert not [r for r in told.reasons if "otherwise" in r]  # three weeks are 21 days
+    told = conflicting("Employees accrue nine weeks of paid leave a year.")
+    assert [r for r in told.reasons if "otherwise" in r]

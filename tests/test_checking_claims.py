@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from prompts import REFUSAL
-from rag.checking.claims import claim_of
+from rag.checking.claims import claim_of, marked
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,37 @@ def test_our_paraphrases_of_the_samples_name_their_document_and_copy_no_run_of_s
         source = " ".join(passages[row["document"]].lower().split())
         runs = [" ".join(words[i : i + 6]) for i in range(len(words) - 5)]
         assert not [run for run in runs if run in source]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "# The pilot was drunk [1].", "# The pilot was 45 years old", "## Cost 45 dollars",
+        "Here is the answer: the pilot was drunk.", "Let me know, and note that the pilot drank.",
+        "Let me know that the pilot was drunk.", "Cause: pilot intoxication",
+        "the pilot flew into the ocean [1]", "the captain spoke no English", "The left engine",
+        "Paris", "Never", "Key findings [1]", "Cause: drink:",
+        "The pilot was found to be drunk, as these facts show:",
+        "Is that so? The pilot was drunk. Right?",
+    ],
+)  # fmt: skip
+def test_no_form_of_words_keeps_a_claim_from_being_checked(sentence: str) -> None:
+    assert claim_of(sentence) is not None
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "## 3.1 Results", "## Probable cause", "Main points:", "Summary", "Here is the answer:",
+        "Here are the key points:", "The findings include the following:",
+        "Please let me know if you have any other questions!", "Is it 3.5 percent?",
+    ],
+)  # fmt: skip
+def test_what_leads_to_the_answer_or_offers_help_claims_nothing(sentence: str) -> None:
+    assert claim_of(sentence) is None
+
+
+def test_a_sentence_with_its_citations_claims_what_it_says() -> None:
+    assert marked("Results", (1, 3)) == "Results [1] [3]"
+    assert claim_of(marked("Results", (1, 3))) == "Results"
+    assert claim_of(marked("Results", ())) is None

@@ -53,6 +53,21 @@ def rules(claim: str, *evidence: str) -> list[str]:
         ("17 October 2018", "2018-10-17T20:00:00"),
         ("21st", "twenty-first, the 21st"),
         ("$1,577", "1577"),
+        ("50 milligrams", "50 mg"),
+        ("5 m", "5 metres"),
+        ("$5 m", "$5 million"),
+        ("2,000 MB", "2 GB"),
+        ("24 °C", "75 °F"),
+        ("5% a year", "5% annually"),
+        ("100,000 hectares", "10⁵ hectares"),
+        ("3 × 10⁵ hectares", "300,000 hectares"),
+        ("½ percent", "0.5 percent"),
+        ("a loss of $12 million", "income of ($12 million)"),
+        ("10 to 15 degrees", "10-15 degrees"),
+        ("more than 100 people", "105 people"),
+        ("at least 50 people", "50 people"),
+        ("over three years", "three years"),
+        ("two times as many", "2 times as many"),
     ],
 )
 def test_two_writings_of_one_quantity_agree(claim: str, source: str) -> None:
@@ -77,6 +92,33 @@ def test_two_writings_of_one_quantity_agree(claim: str, source: str) -> None:
         ("on Monday", "on Tuesday"),
         ("300 people", "296 people"),
         ("1974", "the 1970s"),
+        ("$12 million", "was -$12 million"),
+        ("$12 million", "income was ($12 million)"),
+        ("5 degrees", "minus 5 degrees"),
+        ("p < 0.05", "p > 0.05"),
+        ("more than 105 people", "100 people"),
+        ("less than 95 people", "100 people"),
+        ("less than 10 miles", "10 miles"),
+        ("about 57 feet", "about 56 feet"),
+        ("5 g", "5 mg"),
+        ("5 m", "5 km"),
+        ("10 mg/kg", "10 ug/kg"),
+        ("24 °F", "24 °C"),
+        ("12 statute miles", "12 nautical miles"),
+        ("13 m/s", "13 knots"),
+        ("20 mAh", "20 mWh"),
+        ("20 litres per second", "20 litres per hour"),
+        ("5% per month", "5% per year"),
+        ("30 business days", "30 calendar days"),
+        ("1140 PST", "1140 EST"),
+        ("500 pesos", "500 pounds"),
+        ("within 30 days", "after 30 days"),
+        ("5%", "5 employees"),
+        ("$50 million", "50 million users"),
+        ("version 3.2.1", "version 3.2.4"),
+        ("doubled", "tripled"),
+        ("10⁵ hectares", "10⁷ hectares"),
+        ("½ percent", "¼ percent"),
     ],
 )
 def test_different_quantities_do_not_agree(claim: str, source: str) -> None:
@@ -114,6 +156,36 @@ def test_a_number_that_belongs_to_something_else_contradicts() -> None:
         "number of something else"
     ]
     assert rules("Rental costs were $437 million.", source) == []
+
+
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        ("The rate fell from 5% to 3%.", "The rate fell from 3% to 5%."),
+        ("The score was 2-1.", "The score was 1-2."),
+        ("The ratio was 3:1.", "The ratio was 1:3."),
+    ],
+)
+def test_two_figures_that_have_changed_places_contradict(claim: str, source: str) -> None:
+    assert rules(claim, source) == ["order of numbers"]
+    assert rules(source, source) == []
+
+
+def test_an_order_told_the_other_way_round_is_the_same_order() -> None:
+    assert rules("The rate fell from 5% to 3%.", "The rate fell to 3% from 5%.") == []
+
+
+def test_an_absent_figure_has_a_rival_in_any_unit_of_its_dimension() -> None:
+    source = "The Acme warranty lasts 24 months."
+    assert rules("The Acme warranty lasts 99 years.", source) == ["other number"]
+
+
+def test_a_sentence_without_end_is_cut_and_loses_no_figure() -> None:
+    text = "the unit cost 5 dollars and " * 300
+    source = material((text,))
+    assert max(len(s.text) for s in source.stretches) <= 2_000
+    assert len(source.quantities) == 300
+    assert all(text[s.start :].startswith(s.text) for s in source.stretches)
 
 
 def test_a_date_that_the_source_says_in_two_places_is_found() -> None:

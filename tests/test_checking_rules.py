@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rag import verify
 from rag.checking.features import examine
 from rag.checking.material import material
 from rag.checking.tokens import denies, sides, stem
@@ -35,6 +36,20 @@ def notes(claim: str, *evidence: str) -> set[str]:
         ("Widget bought Acme in May.", "Acme bought Widget in May.", "roles swapped"),
         ("Acme was bought by Widget.", "Widget was bought by Acme.", "roles swapped"),
         ("Jane Miller owns the mill.", "The mill stands by the river.", "absent name"),
+        ("The pilot was NOT injured.", "The pilot was injured.", "negation"),
+        ("The drug is approved for use.", "The drug is Not approved for use.", "negation"),
+        ("Restart the pump.", "DO NOT restart the pump.", "negation"),
+        ("Control was maintained.", "(C) CONTROL - NOT MAINTAINED - PILOT", "negation"),
+        ("The motor is covered.", "Neither the pump nor the motor is covered.", "negation"),
+        ("The chemical is flammable.", "The chemical is non-flammable.", "negation"),
+        ("The pilot checked the fuel.", "The pilot neglected to check the fuel.", "negation"),
+        ("The cell is rechargeable.", "The cell cannot be recharged.", "negation"),
+        ("The tumour was benign.", "The tumour was malignant.", "opposite"),
+        ("The contract is void.", "The contract is valid.", "opposite"),
+        ("The pilot wasn\u02bct drunk.", "The pilot was drunk.", "negation"),
+        ("John Smith was the pilot.", "Robert Smith was the pilot.", "other name"),
+        ("Dr. Meier led the trial.", "Dr. Huber led the trial.", "other name"),
+        ("The plant stands in Tampa.", "The plant stands in Venice.", "other name"),
         ("Rabbits sing opera daily.", "Quarterly tax filings are due soon.", "off topic"),
     ],
 )
@@ -60,6 +75,14 @@ def test_a_rule_objects(claim: str, source: str, rule: str) -> None:
         ("More than 50 guests came.", "About 53 guests came."),
         ("The path was not kept clear.", "The failure to keep the path clear caused it."),
         ("Contact was not possible; he had none.", "He lost contact at once."),
+        ("The motor is not covered.", "Neither the pump nor the motor is covered."),
+        ("The chemical is nonflammable.", "The chemical is non-flammable."),
+        ("The chemical is not flammable.", "The chemical is non-flammable."),
+        ("He painted No. 5 in May.", "He painted the picture No. 5 in May."),
+        ("J. Smith was the pilot.", "John Smith was the pilot."),
+        ("Hans Meyer was the pilot.", "Hans Meier was the pilot."),
+        ("Mr. Smith was the pilot.", "Smith was the pilot."),
+        ("The pilot\u02bcs plane burned.", "The plane of the pilot burned."),
     ],
 )
 def test_a_true_paraphrase_meets_no_objection(claim: str, source: str) -> None:
@@ -75,6 +98,59 @@ def test_the_title_of_a_passage_counts_as_evidence_for_its_names() -> None:
 def test_an_added_only_and_a_lost_may_are_noted() -> None:
     assert "added" in notes("Only members may park here.", "Members may park here.")
     assert "certainty" in notes("The plant closes in June.", "The plant may close in June.")
+
+
+@pytest.mark.parametrize(
+    ("claim", "word"),
+    [
+        ("The airplane was stolen.", "stolen"),
+        ("The airplane exploded on the runway.", "exploded"),
+        ("The airplane had a deer on the runway.", "deer"),
+        ("The pilot was 40 years old and blind.", "blind"),
+        ("The pilot of the airplane died in May.", "died"),
+    ],
+)
+def test_a_predicate_that_the_source_never_has_leaves_the_claim_unverified(
+    claim: str, word: str
+) -> None:
+    source = "In May the airplane left the runway. The pilot of the airplane was 40 years old."
+    assert "absent predicate" in notes(claim, source)
+    verdict = verify(claim, source)
+    assert verdict.label != "no_mismatch"
+    assert f"nothing in the source says «{word}»" in verdict.reasons
+
+
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        ("The airplane departed the runway.", "The airplane left the runway."),
+        ("The pump is not broken.", "The pump broke in May."),
+        ("The pump was reported as new.", "The pump was new."),
+        ("The chemical was nonflammable.", "They wanted a flammable chemical."),
+    ],
+)
+def test_a_predicate_counts_as_said_where_one_of_its_family_stands(claim: str, source: str) -> None:
+    assert "absent predicate" not in notes(claim, source)
+
+
+def test_a_field_of_a_form_that_is_empty_says_nothing() -> None:
+    form = "The airplane left the runway.\n\n| Aircraft Explosion: | {} |\n| Total: | 3 |"
+    claim = "The airplane exploded on the runway."
+    assert "absent predicate" in notes(claim, form.format("None"))
+    assert "absent predicate" not in notes(claim, form.format("In flight"))
+
+
+def test_a_negator_in_a_title_denies_nothing_and_one_in_capitals_does() -> None:
+    title = "He played in the film Live and Let Never Be in May."
+    assert "negation" not in objections("He played in the film in May.", title)
+    assert "negation" in objections("He played in May.", "He NEVER played in May.")
+
+
+def test_a_name_that_begins_the_claim_and_stands_nowhere_leaves_it_unverified() -> None:
+    verdict = verify("Brazil won the cup.", "Argentina won the cup.")
+    assert (verdict.label, verdict.accept) == ("unverified", True)
+    assert "«Brazil» is not named in the source" in verdict.reasons
+    assert "absent name" not in notes("Quickly the team won.", "The team won.")
 
 
 def test_every_finding_shows_the_words_of_both_sides() -> None:

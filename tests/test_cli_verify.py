@@ -91,6 +91,14 @@ def test_a_line_that_is_no_pair_is_named_by_file_and_line(tmp_path: Path) -> Non
     assert f"{file}, line 2" in one_error_line(done.err)
 
 
+def test_a_line_that_nests_without_end_is_named_by_file_and_line(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("[" * 50_000, encoding="utf-8")
+    done = rag_here("verify", "--pairs", str(file), "--json", "--verifier", "rules")
+    assert done.code == 2
+    assert f"{file}, line 1" in one_error_line(done.err)
+
+
 def test_a_line_separator_inside_a_claim_ends_no_line(tmp_path: Path) -> None:
     """JSON may hold U+2028 as it is; only a newline ends a line of the file."""
     file = tmp_path / "pairs.jsonl"
@@ -248,6 +256,32 @@ def test_a_changed_document_changes_what_holds(
     assert done.code == (0 if holds else 6)
     assert desk.recheck().code == 0
     assert desk.recheck("--json").json == done.json
+
+
+def test_a_sentence_that_the_document_has_narrowed_since_does_not_hold(desk: Desk) -> None:
+    desk.save()
+    assert [s["was"] for s in desk.recheck("--json").json["sentences"]] == ["supported"] * 2
+    narrowed = FEE.replace("40 euros.", "40 euros except in Europe, Asia and America.")
+    (desk.folder / "fees.txt").write_text(narrowed, encoding="utf-8")
+    desk.sync()
+    done = desk.recheck("--json", "--strict")
+    fee = done.json["sentences"][1]
+    assert (fee["holds"], fee["verdict"] != "supported", done.code) == (False, True, 6)
+
+
+def test_a_heading_of_a_saved_answer_still_claims_nothing(desk: Desk) -> None:
+    desk.save(f"Key findings\n{SAID}")
+    heading, *_ = desk.recheck("--json").json["sentences"]
+    assert (heading["holds"], heading["verdict"]) == (None, None)
+
+
+def test_a_sentence_of_a_record_that_has_no_end_is_told_to_be_too_long(desk: Desk) -> None:
+    record = desk.save()
+    record["sentences"][0]["text"] = "The late fee for invoices is 40 euros and " * 2000
+    desk.record.write_text(json.dumps(record), encoding="utf-8")
+    long, _ = desk.recheck("--json").json["sentences"]
+    assert (long["holds"], long["verdict"]) == (False, "unverified")
+    assert "too long" in long["reasons"][0]
 
 
 def test_a_quote_that_left_its_file_is_found_where_it_went(desk: Desk) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from eval_runs import make_provenance, make_run
 
-from eval.compare import LEVEL, QUALITY, compare, is_time, needed
+from eval.compare import LEVEL, LOST, QUALITY, compare, is_time, needed, too_few
 from eval.records import EvaluationRun, Question
 from eval.summary import summarise
 
@@ -123,6 +123,55 @@ def test_runs_without_a_common_question_are_not_comparable():
     """And that is no error."""
     other = make_run(texts={n: f"Another question {n}?" for n in range(20)})
     assert set(verdicts(make_run(), other).values()) == {"not comparable"}
+
+
+def unlabelled(run: EvaluationRun) -> EvaluationRun:
+    """Nobody said what can be answered, or what and where the answer is."""
+
+    def bare(result):
+        asked = replace(result.question, answerable=None, answer=None, page=None, quote=None)
+        return replace(result, question=asked)
+
+    return replace(run, results=tuple(map(bare, run.results)))
+
+
+def test_a_pipeline_that_begins_to_refuse_is_worse_without_any_labels():
+    """Of questions that nobody said are answerable, refusals are a figure of their own."""
+    before = unlabelled(make_run(questions=50))
+    after = unlabelled(make_run(questions=50, usual="refused"))
+    found = by_metric(before, after)
+    assert (found["refused"].before, found["refused"].after) == (0.2, 1.0)
+    assert found["refused"].verdict == "worse"
+    assert found["groundedness"].test == LOST
+    assert by_metric(make_run(), make_run(usual="refused"))["refused"].before is None
+
+
+def test_what_only_other_questions_showed_is_not_lost():
+    """Questions that were taken out take their figures along."""
+    before = make_run()
+    kept = tuple(r for r in before.results if r.question.answerable)
+    assert by_metric(before, replace(before, results=kept))["false_answers"].test != LOST
+
+
+def test_a_figure_that_no_question_moved_has_an_interval():
+    """Nothing of ten documents changed; another one might."""
+    found = by_metric(make_run(questions=30), make_run(questions=30))["task_completion"]
+    assert found.change == 0
+    assert found.low == pytest.approx(-0.2775, abs=1e-4)
+    assert found.high == pytest.approx(0.2775, abs=1e-4)
+
+
+def test_comparisons_of_too_few_questions_are_known():
+    """Four can show a figure worse, three cannot; a time, held to .01, takes six."""
+
+    def few(questions: int) -> set[str]:
+        runs = (make_run(questions=questions) for _ in range(2))
+        return {d.metric for d in compare(*runs).differences if too_few(d)}
+
+    assert "formatting" in few(3)
+    assert few(5) >= {"total_s", "generate_s"}
+    assert "formatting" not in few(5)
+    assert few(50) == set()
 
 
 # ---------------------------------------------------------------------- times

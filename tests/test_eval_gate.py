@@ -26,10 +26,11 @@ from eval.corrections import (
 )
 from eval.gate import Limits, hold
 from eval.history import History
-from eval.records import Rate
+from eval.records import EvaluationRun, Rate
 from eval.statistics import wilson
 from eval.summary import summarise
 from rag.checking.base import ModelOpinion
+from rag.checking.calibration import calibrate, save_calibration, shipped_claims
 from rag.errors import UsageError
 
 SAID = "The runway was 3078 feet long."
@@ -139,7 +140,66 @@ def test_a_comparison_of_nothing_opens_no_gate():
     ]  # fmt: skip
 
 
+def unlabelled(run: EvaluationRun) -> EvaluationRun:
+    bare = {"answerable": None, "answer": None, "page": None, "quote": None}
+    return replace(
+        run, results=tuple(replace(r, question=replace(r.question, **bare)) for r in run.results)
+    )
+
+
+def test_a_pipeline_that_refuses_everything_is_no_better_for_having_nothing_to_flag():
+    """Without labels too: what the run before had and this one lost is a breach each."""
+    before, after = (unlabelled(make_run(questions=50, usual=u)) for u in ("supported", "refused"))
+    held = hold(summarise(after), Limits(), comparison=compare(before, after))
+    reasons = [b.reason for b in held.breaches]
+    assert any(r.startswith("refused is worse than in") for r in reasons)
+    assert any("groundedness was 1.000 in" in r and "cannot be measured" in r for r in reasons)
+    assert any("consistency" in r and "--repeats 3" in r for r in breaches(
+        comparison=compare(make_run(repeats=2), make_run())).values())  # fmt: skip
+
+
+def test_another_kind_of_writer_opens_no_gate():
+    """A model server that is down makes a better figure of quoted sources."""
+    quoting = make_provenance(generator={"kind": "extractive", "model": None, "digest": None})
+    after = make_run(provenance=quoting)
+    found = breaches(after, comparison=compare(make_run(), after))
+    assert "generator kind: ollama → extractive" in found["no_worse_than"]
+    other = make_provenance(generator={"kind": "ollama", "model": "llama3.2", "digest": "bb"})
+    after = make_run(provenance=other)
+    assert breaches(after, comparison=compare(make_run(), after)) == {}
+
+
+def test_figures_of_too_few_questions_are_told_and_open_no_gate_alone():
+    """Five questions can show no time to be worse, three show nothing at all."""
+    held = [
+        hold(summarise(run), Limits(), comparison=compare(run, run))
+        for run in (make_run(questions=n) for n in (5, 3))
+    ]
+    assert [h.passed for h in held] == [True, False]
+    assert any("on too few questions" in n and "total_s (4)" in n for n in held[0].notes)
+    assert "too few to call anything worse" in held[1].breaches[0].reason
+
+
 # ---------------------------------------------------------------------- calibration before gates
+
+
+def not_judged(run: EvaluationRun, lost: int) -> EvaluationRun:
+    """The judge failed on the first so many claims."""
+    for reply in run.replies[:lost]:
+        for sentence in reply.answer["sentences"]:
+            sentence |= {"reasons": ["the model's verdict could not be used: no JSON"]}
+    return run
+
+
+def test_a_judge_that_judged_nothing_opens_no_gate():
+    """Nothing was flagged, because nothing was looked at; code's own figures are held as ever."""
+    silent = not_judged(make_run(usual="unverified"), 20)
+    found = breaches(silent, max_flagged=0.05)
+    assert "failed on 1.000 of 16 claims" in found["judge"]
+    assert "judge" in breaches(silent, comparison=compare(silent, silent))
+    assert breaches(silent, min_formatting=0.5) == {}
+    one = not_judged(make_run(kinds={0: "unverified"}), 1)
+    assert breaches(one, max_flagged=0.05) == {}
 
 
 def test_an_uncalibrated_judge_opens_no_gate_that_rests_on_it():
@@ -179,6 +239,48 @@ def test_a_model_judge_is_calibrated_by_its_digest(tmp_path):
     assert uncalibrated({"kind": "rules", "judges": [mine, other]}, history) == ["y"]
     assert record_for(mine, history).model == "x"
     assert record_for({"kind": "rules", "judges": [mine, other]}, history) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "shown"),
+    [
+        ([(True, False), (False, True)], False),
+        ([(True, False)] * 60 + [(False, True)] * 60, True),
+        ([(True, True)] * 60 + [(False, False)] * 60, False),
+        ([(True, None), (False, True)] * 60, False),
+    ],
+    ids=["two labels", "always right", "always wrong", "never judged the supported"],
+)
+def test_a_record_opens_a_gate_only_if_it_shows_a_judge_that_can_tell(tmp_path, rows, shown):
+    """By the low ends of sensitivity and specificity; of the rules too, whose own record stands
+    before the one that ships."""
+    history, digest = tmp_path / "history.sqlite", "a" * 64
+    record = replace(shipped_record(), agreement=labelled(*rows))
+    save_record(replace(record, kind="nli", model="x", digest=digest), history)
+    save_record(replace(record, digest=rules_digest()), history)
+    model = {"kind": "nli", "model": "x", "digest": digest}
+    assert uncalibrated(model, history) == ([] if shown else ["x"])
+    assert uncalibrated({"kind": "rules"}, history) == ([] if shown else ["rules"])
+
+
+@pytest.mark.parametrize(("right", "shown"), [(True, True), (False, False)])
+def test_what_rag_verify_calibrates_counts_where_it_shows_as_much(
+    tmp_path, monkeypatch, right, shown
+):
+    """A model that was always right on the claims that ship, and one that was always wrong."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+
+    class Scores:
+        kind, model, digest = "nli", "x", "d" * 64
+
+        def check(self, pairs):
+            known = {(c.claim, c.evidence): c.label == "supported" for c in shipped_claims()}
+            scores = [0.95 if known[c, tuple(e)] is right else 0.05 for c, e in pairs]
+            return [ModelOpinion(s, 0.0, 1 - s) for s in scores]
+
+    save_calibration(calibrate(Scores(), shipped_claims()))
+    verifier = {"kind": "nli", "model": "x", "digest": Scores.digest}
+    assert uncalibrated(verifier, tmp_path / "h.sqlite") == ([] if shown else ["x"])
 
 
 def test_a_damaged_record_is_one_line(tmp_path):
@@ -238,6 +340,14 @@ def test_labels_in_few_groups_are_worth_less():
     wide, narrow = agreement(few, flags).kappa, agreement(labels, flags).kappa
     assert wide.value == narrow.value
     assert wide.high - wide.low != narrow.high - narrow.low
+
+
+@pytest.mark.parametrize(("labels", "least"), [(2, 1.3), (20, 0.3)])
+def test_kappa_is_never_known_for_certain(labels, least):
+    """A judge was always right, so that no draw differs from another; the next label may tell."""
+    found = labelled(*[(n % 2 == 0, n % 2 == 1) for n in range(labels)]).kappa
+    assert found.value == found.high == 1
+    assert least < found.high - found.low < least + 0.1
 
 
 class Model:
@@ -404,6 +514,57 @@ def test_the_gate_lets_a_good_run_pass(nights):
     assert "nothing to compare with" in alone.out
 
 
+def asked_again(run: EvaluationRun, digest: str, number: int, file: str) -> EvaluationRun:
+    """The same file, or another, with the wording of one question changed."""
+    first = run.results[number]
+    moved = replace(first, question=replace(first.question, question="Is it?"))
+    results = (*run.results[:number], moved, *run.results[number + 1 :])
+    known = make_provenance(questions_digest=digest, questions_file=file)
+    return replace(run, provenance=known, results=results)
+
+
+def test_an_edited_question_does_not_open_the_gate_to_all_others(nights):
+    """The run is held against the newest one that shares questions with it, which is said."""
+    path, (_, good, bad) = nights
+    with History(path) as history:
+        history.finish(bad, "failed")
+        worse = make_run(questions=50, kinds=dict.fromkeys(range(0, 50, 5), "contradicted"))
+        put(history, asked_again(worse, "ed17", 1, "/elsewhere/questions.jsonl"))
+    done = rag_here("eval", "gate", "--no-worse-than", "last", "--history", str(path))
+    assert done.code == 18
+    assert f"flagged is worse than in {good}" in done.out
+    assert f"other questions than in {good}: compared on the 49 that both asked" in done.out
+
+
+def test_a_run_that_shares_no_question_with_its_file_is_held_against_nothing_and_shut(nights):
+    """Only the first run of a file may pass without one to compare with."""
+    path, _ = nights
+    new = make_run(texts={n: f"Another question {n}?" for n in range(20)})
+    strange = tuple(replace(r, question=replace(r.question, id=f"x{r.question.id}"))
+                    for r in new.results)  # fmt: skip
+    for file, code in (("questions.jsonl", 18), ("first.jsonl", 0)):
+        known = make_provenance(questions_digest=file, questions_file=file)
+        with History(path) as history:
+            put(history, replace(new, provenance=known, results=strange))
+        done = rag_here("eval", "gate", "--no-worse-than", "last", "--history", str(path))
+        assert done.code == code
+        assert "nothing to compare with" in done.out
+
+
+@pytest.mark.parametrize("state", ["interrupted", "failed"])
+def test_a_baseline_that_shows_nothing_is_a_usage_error(nights, state):
+    """A run that was not done, or the very run that is held; exit 2 and one line."""
+    path, (_, good, bad) = nights
+    itself = rag_here("eval", "gate", "--no-worse-than", bad, "--history", str(path))
+    assert itself.code == 2
+    assert "is the run that is held against it" in one_error_line(itself.err)
+    with History(path) as history:
+        history.finish(good, state)
+    done = rag_here("eval", "gate", "--no-worse-than", good, "--history", str(path))
+    assert done.code == 2
+    assert f"run {good} is {state} and not done" in one_error_line(done.err)
+
+
 def test_the_gate_prints_one_json_document(nights):
     """Passed or not, what was kept, and why not."""
     path, (_, good, bad) = nights
@@ -445,7 +606,7 @@ def test_an_uncalibrated_model_is_told_by_the_command(tmp_path):
     done = rag_here("eval", "gate", "--max-flagged", "0.5", "--history", str(path))
     assert done.code == 18
     line = one_error_line(done.err)
-    assert "judge gemma[2J was never held against people's labels" in line
+    assert "judge gemma[2J opens no gate: no labels of people show" in line
     assert "rag eval calibrate" in line
 
 
@@ -469,6 +630,25 @@ def test_calibrate_keeps_what_it_measured_beside_the_history(tmp_path):
     assert kept.labels.startswith("labels.jsonl ")
     shown = rag_here("eval", "calibrate", str(labels), "--history", str(history))
     assert "agreement beyond chance (κ): 1.00" in shown.out
+
+
+def test_calibrate_says_when_its_record_opens_no_gate(tmp_path):
+    """Two labels show nothing of a judge, whichever way they went; many do, and no word is said."""
+    history = tmp_path / "history.sqlite"
+    labels = write_labels(tmp_path / "labels.jsonl")
+    few = tmp_path / "few.jsonl"
+    lines = labels.read_text(encoding="utf-8").splitlines()
+    few.write_text("\n".join((lines[0], lines[-1])), encoding="utf-8")
+    many = tmp_path / "many.jsonl"
+    rows = [{**json.loads(line), "group": str(n)} for n, line in enumerate(lines)]
+    many.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    said = rag_here("eval", "calibrate", str(few), "--history", str(history))
+    assert said.code == 0
+    assert "it opens no gate" in said.err
+    assert uncalibrated({"kind": "rules"}, history) == ["rules"]
+    enough = rag_here("eval", "calibrate", str(many), "--history", str(history))
+    assert "it opens no gate" not in enough.err
+    assert uncalibrated({"kind": "rules"}, history) == []
 
 
 def test_a_judge_without_a_digest_cannot_be_calibrated():

@@ -16,7 +16,7 @@ from eval_runs import answer, make_provenance, marks, question
 
 from eval.history import History, history_path
 from eval.records import Failure, Reply, Result
-from rag.errors import DiskFull, UsageError
+from rag.errors import DiskFull, IndexLocked, UsageError
 from rag.settings import Settings
 
 
@@ -87,6 +87,17 @@ def test_a_result_written_again_takes_the_place_of_the_first(history: History) -
     assert history.done(run_id) == {failure.question.id: 1}
     history.add(run_id, results(0))
     assert history.load(run_id).results == tuple(results(0))
+
+
+def test_of_two_that_go_on_with_one_run_the_second_is_told_that_it_is_taken(
+    history: History,
+) -> None:
+    run_id = begun(history)
+    history.finish(run_id, "interrupted")
+    with History(history.path) as other:
+        history.reopen(run_id)
+        with pytest.raises(IndexLocked, match=f"run {run_id} is not interrupted any more"):
+            other.reopen(run_id)
 
 
 # ------------------------------------------------------------------ finding

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
 from conftest import SAMPLES, one_error_line, rag_here
@@ -13,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eval import criteria, rubric
-from eval.draft import draft
+from eval.draft import draft, write_new
 from eval.questions import questions_digest, read_questions, to_line
 from eval.records import Question
 from eval.rubric import load_rubric, shipped
-from rag.errors import UsageError
+from rag.errors import DiskFull, UsageError
 from rag.pipeline import Pipeline
 from rag.quotes import locate
 from rag.settings import Settings
@@ -215,6 +218,38 @@ def test_init_never_writes_over_a_file(samples_index: Path, tmp_path: Path) -> N
     assert done.code == 2
     assert "exists and stays as it is" in one_error_line(done.err)
     assert path.read_text() == "mine"
+
+
+def test_a_draft_that_could_not_be_written_whole_does_not_stand_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full: exit 16, and nothing is left; then there is room, and it is written."""
+    opened = Path.open
+
+    class Full:
+        def __init__(self, stream: Any) -> None:
+            self.stream = stream
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.stream.close()
+
+        def write(self, text: str) -> int:
+            self.stream.write(text[:2])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def full(path: Path, *how: Any, **more: Any) -> Any:
+        return Full(opened(path, *how, **more))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", full)
+        with pytest.raises(DiskFull, match=r"no room for .*rubric\.toml"):
+            write_new(tmp_path / "rubric.toml", "text")
+    assert list(tmp_path.iterdir()) == []
+    write_new(tmp_path / "rubric.toml", "text")
+    assert (tmp_path / "rubric.toml").read_text() == "text"
 
 
 def test_init_without_an_index_is_exit_10(tmp_path: Path) -> None:

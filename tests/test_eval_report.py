@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
+import os
 import re
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -144,6 +147,27 @@ def test_so_few_questions_that_no_drop_could_be_told_are_said_to_be_too_few(
 ) -> None:
     report = reported(history, make_run(questions=3), make_run(questions=3))
     assert "too few to show a drop of any size" in report.headline
+
+
+def test_two_equal_nights_of_few_documents_are_charged_with_no_noise() -> None:
+    """Ten questions about each of five documents: that nothing moved leaves a wide interval, but
+    eight of fifty answers lost over all of them would be called worse all the same."""
+
+    def of_five(run: EvaluationRun) -> EvaluationRun:
+        about = [replace(r.question, file=f"{int(r.question.id[1:]) % 5}.pdf") for r in run.results]
+        return replace(
+            run,
+            results=tuple(replace(r, question=q) for r, q in zip(run.results, about, strict=True)),
+        )
+
+    before = of_five(make_run(questions=50))
+    drop = visible_drop(compare(before, before), "task_completion", documents=5)
+    assert drop is not None
+    assert drop < 0.2
+    lost = [n for n in range(50) if n % 5 != 4][: round(drop * 50)]
+    after = of_five(make_run(questions=50, kinds=dict.fromkeys(lost, "refused")))
+    found = {d.metric: d.verdict for d in compare(before, after).differences}
+    assert found["task_completion"] == "worse"
 
 
 @pytest.mark.parametrize("questions", [30, 43, 90])
@@ -414,6 +438,47 @@ def test_what_cannot_be_reported_is_one_line_and_exit_2(
     done = rag_here("eval", "report", *kept, *options, cwd=tmp_path)
     assert done.code == 2
     assert said in one_error_line(done.err)
+
+
+def test_a_link_stays_and_its_file_is_written(kept: list[str], tmp_path: Path) -> None:
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "report.html").symlink_to(Path("pages") / "tonight.html")
+    for _ in range(2):
+        assert rag_here("eval", "report", *kept, cwd=tmp_path).code == 0
+    assert (tmp_path / "report.html").is_symlink()
+    page = tmp_path / "pages" / "tonight.html"
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert list(page.parent.iterdir()) == [page]
+
+
+def test_a_named_pipe_is_written_to_and_not_replaced(kept: list[str], tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text("utf-8")), daemon=True)
+    reader.start()
+    done = rag_here("eval", "report", *kept, "-o", "pipe", "--format", "markdown", cwd=tmp_path)
+    assert (done.code, pipe.is_fifo()) == (0, True)
+    reader.join(60)
+    assert read
+    assert read[0].startswith("## ")
+
+
+def test_a_full_disk_is_exit_16_and_leaves_the_page_of_yesterday(
+    kept: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "report.html").write_text("yesterday")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "replace", full)
+    before = set(tmp_path.iterdir())
+    done = rag_here("eval", "report", *kept, cwd=tmp_path)
+    assert done.code == 16
+    assert "no room for report report.html" in one_error_line(done.err)
+    assert (tmp_path / "report.html").read_text() == "yesterday"
+    assert set(tmp_path.iterdir()) == before
 
 
 def test_a_run_is_not_its_own_baseline(history: History) -> None:

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -23,10 +24,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.case import Case
+from eval.corrections import FOLDER, rules_digest
 from eval.criteria import marks
 from eval.expected import agreement
 from eval.history import History
 from eval.judges import UNSCORED, choose_judges, judged, majority
+from eval.ledger import Ledger
 from eval.progress import Progress, time_left
 from eval.provenance import told_settings
 from eval.questions import read_questions, to_line
@@ -400,6 +403,24 @@ def test_an_expected_answer_without_a_fact_is_held_against_a_yes_or_no_alone(
     assert agreement(expected, reply, "Was it open?")[0] == outcome_
 
 
+def test_an_expected_fact_behind_a_not_is_denied_and_one_among_several_is_no_answer() -> None:
+    for expected, reply, told in (
+        ("Houston", "Not Houston but Dallas.", "UNMET"),
+        ("Houston", "It was Dallas, not in Houston.", "UNMET"),
+        ("Houston", "Not Dallas but Houston.", "MET"),
+        ("10 degrees", "The student used 30 degrees, not 10 degrees.", "UNMET"),
+        ("10 degrees", "The student used 10 degrees, not 30 degrees.", "MET"),
+        ("It was not 10 degrees.", "It was not 10 degrees.", "MET"),
+        ("30", "It was not. 30 were there.", "MET"),
+        ("30", "runway 30 or 12 or 18 or 25 or 7", "CANNOT_ASSESS"),
+        ("30", "runway 12, 18, or 30", "CANNOT_ASSESS"),
+        ("30 or 12", "runway 12 or 30", "MET"),
+        ("30", "runway 30, 12 of its lamps or so", "MET"),
+        ("Houston", "In Austin, Houston or Dallas.", "CANNOT_ASSESS"),
+    ):
+        assert (agreement(expected, reply, "q?")[0], expected, reply) == (told, expected, reply)
+
+
 # ------------------------------------------------------------------ ranking
 
 
@@ -604,6 +625,88 @@ def test_a_server_that_goes_away_interrupts_the_run_and_resume_asks_only_the_res
     assert run.failures == []
 
 
+def test_where_a_model_was_named_its_absence_is_exit_14_and_not_a_run_of_quotes(
+    samples_index: Path, tmp_path: Path
+) -> None:
+    for more in (("--model", "qwen3:8b"), ("--model", Settings().model)):
+        done = ask_here(samples_index, tmp_path, *more, "--ollama-url", NOBODY, lines=ASKED[:1])
+        assert done.code == 14
+        assert "--generator extractive" in one_error_line(done.err)
+    with History(tmp_path / "h.sqlite") as history:
+        assert [r.state for r in history.runs()] == ["failed", "failed"]
+
+
+def test_where_a_model_wrote_the_last_run_its_absence_is_exit_14_until_quotes_are_asked_for(
+    samples_index: Path, tmp_path: Path
+) -> None:
+    gone = ("--ollama-url", NOBODY)
+    first = ask_here(samples_index, tmp_path, *gone, lines=ASKED[:1])
+    assert (first.code, "so the sources are quoted" in first.err) == (0, True)
+    with ScriptedServer() as server:
+        server.enqueue(WRITTEN)
+        done = ask_here(samples_index, tmp_path, "--ollama-url", server.url, lines=ASKED[:1])
+        assert done.code == 0, done.err
+    edited = [replace(ASKED[0], answer="3078 feet.")]
+    for lines in (ASKED[:1], edited):
+        assert ask_here(samples_index, tmp_path, *gone, lines=lines).code == 14
+    asked = ask_here(samples_index, tmp_path, "--generator", "extractive", lines=ASKED[:1])
+    assert asked.code == 0
+    assert ask_here(samples_index, tmp_path, *gone, lines=ASKED[:1]).code == 0
+
+
+def test_a_second_evaluation_of_one_history_is_refused_naming_the_one_that_runs(
+    samples_index: Path, tmp_path: Path, twice: EvaluationRun
+) -> None:
+    kept = tmp_path / "h.sqlite"
+    with Ledger(kept) as ledger, History(kept) as history, closing(ledger.try_run()):
+        begun = history.begin(twice.provenance, repeats=1, questions=1)
+        for more in ((), ("--resume",)):
+            done = ask_here(samples_index, tmp_path, "--generator", "extractive", *more)
+            assert done.code == 11
+            assert f"in use by run {begun}" in one_error_line(done.err)
+        trial = rag_here(
+            "eval", "compare", str(tmp_path / "questions.jsonl"), "-k", "1", "-k", "2",
+            "--index", str(samples_index), "--history", str(kept), "--generator", "extractive",
+        )  # fmt: skip
+        assert (trial.code, f"in use by run {begun}" in one_error_line(trial.err)) == (11, True)
+        assert [r.run_id for r in history.runs()] == [begun]
+    with History(kept) as history:
+        history.finish(begun, "done")
+    assert ask_here(samples_index, tmp_path, "--generator", "extractive", lines=ASKED[:1]).code == 0
+
+
+def test_a_damaged_calibration_record_costs_the_corrected_rates_and_not_the_run(
+    samples_index: Path, tmp_path: Path
+) -> None:
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / f"{rules_digest()}.json").write_text('{"record": 1')
+    more = ("--generator", "extractive", "--verifier", "rules")
+    done = ask_here(samples_index, tmp_path, *more, lines=ASKED[:1])
+    assert done.code == 0, done.err
+    assert "task completion" in done.out
+    assert "no rate is corrected for the judge's errors: calibration " in done.err
+
+
+def test_a_command_that_is_told_to_be_typed_has_the_options_that_were_given(
+    samples_index: Path, tmp_path: Path
+) -> None:
+    given = ("--index", str(samples_index), "--history", str(tmp_path / "my h.sqlite"))
+    address = "http://me:sentinel@127.0.0.1:9"
+    drafted = rag_here(
+        "--index", str(samples_index), "eval", "init", "-n", "2", "--ollama-url", address,
+        "-o", "my q.jsonl", cwd=tmp_path,
+    )  # fmt: skip
+    assert "sentinel" not in drafted.err
+    (then,) = re.findall("Then: rag (.*)", drafted.err)
+    assert sorted(shlex.split(then)) == sorted([
+        "eval", "run", "my q.jsonl", "--ollama-url", address.replace("sentinel", "•••"),
+        "--index", str(samples_index),
+    ])  # fmt: skip
+    done = rag_here("eval", "run", "my q.jsonl", "--generator", "extractive", *given, cwd=tmp_path)
+    (report,) = re.findall("All of it: rag (.*)", done.out)
+    assert rag_here(*shlex.split(report), cwd=tmp_path).code == 0
+
+
 def test_a_run_of_other_questions_or_settings_is_not_gone_on_with(
     samples_index: Path, history: History
 ) -> None:
@@ -667,6 +770,34 @@ def test_no_secret_reaches_history_terminal_or_json(samples_index: Path, tmp_pat
     kept = b"".join(p.read_bytes() for p in tmp_path.glob("h.sqlite*"))
     assert b"sentinel" not in kept
     assert b"127.0.0.1" in kept
+
+
+@pytest.mark.parametrize("name", ["ollama", "openai", "qdrant"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://host:1/sentinel?key=sentinel",
+        "http://host:1/?mail=a@b&key=sentinel",
+        "ftp://me:sentinel@host:1/sentinel",
+        "http://host:99999/sentinel#sentinel",
+        "http://me:sen/tinel@host:1/x",
+    ],
+)
+def test_an_address_that_cannot_be_used_is_shown_without_user_path_and_query(
+    samples_index: Path, tmp_path: Path, name: str, address: str
+) -> None:
+    (tmp_path / "q.jsonl").write_text('{"question": "Runway?"}\n')
+    generator = "extractive" if name == "qdrant" else name
+    done = rag_here(
+        "eval", "run", "q.jsonl", "--index", str(samples_index), "--generator", generator,
+        env={f"RAG_{name.upper()}_URL": address}, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.code == 2
+    line = one_error_line(done.err)
+    assert re.search("«(http|ftp)://(host:|…)", line)
+    assert "sen" not in line
+    kept = b"".join(p.read_bytes() for p in tmp_path.rglob("history.sqlite*"))
+    assert b"sentinel" not in kept
 
 
 # ------------------------------------------------------------------ kills
@@ -734,7 +865,8 @@ def test_an_interrupted_run_says_so_and_can_be_gone_on_with(
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    assert "go on with: rag eval run" in err
+    (again,) = re.findall("go on with: rag (.*)", err)
+    assert sorted(shlex.split(again)) == sorted([*process.args[3:], "--resume"])
     with History(tmp_path / "h.sqlite") as history:
         run = history.load("last")
         assert (run.state, history.reason(run.run_id)) == ("interrupted", "KeyboardInterrupt")
@@ -835,6 +967,8 @@ def test_what_is_due_is_run_once_and_stands_in_the_history(
     assert (first.code, again.code) == (0, 0)
     assert again.out == ""
     assert "nothing to run" in again.err
+    third = ask_here(samples_index, tmp_path, *due, "--json", lines=ASKED[:1])
+    assert third.json == {"state": "nothing", "reason": "it is settled"}
     with History(tmp_path / "h.sqlite") as history:
         (run,) = history.runs()
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT03:00:00\+00:00", run.due)

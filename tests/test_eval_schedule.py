@@ -679,12 +679,45 @@ def test_what_is_printed_and_what_stays_keep_the_same_ledger(questions, monkeypa
     assert (questions.parent / "here-eval").is_dir(), "the unit may write to nothing else"
 
 
+@pytest.mark.parametrize("unit", ["systemd", "crontab"])
+def test_what_is_printed_has_the_settings_of_the_environment_but_no_secret(
+    questions, unit, monkeypatch
+):
+    """A timer has no environment of a person's."""
+    monkeypatch.setenv("TZ", "UTC")
+    given = {
+        "RAG_INDEX": "my 100% index", "RAG_SEED": "11", "RAG_OPENAI_API_KEY": "sentinel",
+        "RAG_QDRANT_URL": "http://me:sentinel@host:6333", "RAG_OLLAMA_URL": "http://gpu:11434",
+        "RAG_OPENAI_URL": "https://sentinel@host/v1", "TZ": "UTC",
+    }  # fmt: skip
+    call = ("eval", "schedule", "questions.jsonl", "--print", unit)
+    done = rag_here(*call, env=given, cwd=questions.parent)
+    assert done.code == 0, done.err
+    assert "sentinel" not in done.out + done.err
+    if unit == "systemd":
+        lines = [ln for ln in done.out.splitlines() if ln.startswith('Environment="')]
+        found = [shlex.split(ln.removeprefix("Environment="))[0] for ln in lines]
+        found = [word.replace("%%", "%") for word in found]
+    else:
+        (line,) = (ln for ln in done.out.splitlines() if ln.startswith("0 3 * * *"))
+        words = shlex.split(line.replace("\\%", "%"))
+        found = [word for word in words[words.index("&&") :] if word.startswith("RAG_")]
+    assert sorted(found) == [
+        "RAG_INDEX=my 100% index", "RAG_OLLAMA_URL=http://gpu:11434", "RAG_SEED=11",
+    ]  # fmt: skip
+    comments = " ".join(ln for ln in done.out.splitlines() if ln.startswith("#"))
+    for name in ("RAG_OPENAI_API_KEY", "RAG_QDRANT_URL", "RAG_OPENAI_URL"):
+        assert name in comments
+    assert ("--config FILE" in comments) is (unit == "crontab")
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
         (["--cron", "0 3 * *"], "has 4 fields, not five"),
         (["--timezone", "Nowhere"], "--timezone Nowhere is unknown here"),
-        (["--ollama-url", "http://me:pass-word@host:1"], "holds a password"),
+        (["--ollama-url", "http://me:pass-word@host:1"], "holds a password, and the schedule"),
+        (["--ollama-url", "http://me:pass-word@host:1"], "write the setting into a file: --config"),
     ],
 )
 def test_a_schedule_that_cannot_work_is_refused_at_once(questions, options, problem):

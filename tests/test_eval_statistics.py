@@ -11,7 +11,13 @@ from eval_runs import make_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.paired import deviation_of_one, questions_needed, swapped, tarone
+from eval.paired import (
+    deviation_of_one,
+    difference_of_shares,
+    questions_needed,
+    swapped,
+    tarone,
+)
 from eval.records import CHECKS, Failure, Mark
 from eval.samples import samples
 from eval.statistics import Sample, mcnemar, quantiles, rate, sample, student, trials, wilson
@@ -174,6 +180,56 @@ def test_an_effective_size_is_no_larger_than_independent_trials_are():
     assert trials(singles([0.0, 1.0] * 50)) == pytest.approx(97, abs=4)
     pairs = sample([(str(i), str(i // 2), float(i % 4 > 1), 1.0) for i in range(100)])
     assert trials(pairs) == pytest.approx(48, abs=3)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcdef"), st.integers(1, 4), st.floats(0, 1)),
+        min_size=2,
+    )
+)
+def test_a_figure_is_worth_no_more_trials_than_were_counted(rows):
+    """Questions or claims, also where documents happen to be more alike than chance has them."""
+    counted = sample([(str(i), c, round(hit * n), n) for i, (c, n, hit) in enumerate(rows)])
+    assert trials(counted) <= sum(n for _, n, _ in rows)
+
+
+def test_documents_more_alike_than_chance_do_not_narrow_an_interval():
+    """Four documents of ten questions each, of which 5, 5, 5 and 6 are hits: forty trials at
+    most, and not a hundred and fifty."""
+    rows = [(f"{d}.{q}", str(d), float(q < hits), 1.0)
+            for d, hits in enumerate((5, 5, 5, 6)) for q in range(10)]  # fmt: skip
+    found, alone = rate(sample(rows)), wilson(21 / 40, 40)
+    assert found.high - found.low >= alone[1] - alone[0]
+
+
+# ---------------------------------------------------------------------- differences of nothing
+
+
+@pytest.mark.parametrize("documents", [2, 3, 6, 20])
+@pytest.mark.parametrize(("before", "after"), [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0), (1.0, 0.0)])
+def test_a_difference_without_spread_still_leaves_room_for_doubt(documents, before, after):
+    """No document differed from another; more of them might. Six that all moved show a change,
+    two do not."""
+    change, low, high = difference_of_shares(
+        singles([before] * documents), singles([after] * documents)
+    )
+    assert change == after - before
+    assert -1 <= low <= change <= high <= 1
+    assert high - low > 0.1
+    assert (low > 0 or high < 0) is (change != 0 and documents > 3)
+
+
+def test_intervals_of_rare_changes_cover_the_truth():
+    """One document in twenty changes, so that most sets of ten show none that did: about 95 of
+    100 intervals hold the true difference all the same."""
+    random = np.random.default_rng(5)
+    hits = 0
+    for _ in range(300):
+        fell = (random.random(10) < 0.05).astype(float)
+        _, low, high = difference_of_shares(singles([1.0] * 10), singles(list(1 - fell)))
+        hits += low <= -0.05 <= high
+    assert hits / 300 >= 0.92
 
 
 # ---------------------------------------------------------------------- a run

@@ -8,7 +8,7 @@ from pathlib import Path
 import html5lib
 import pytest
 from conftest import SAMPLES, one_error_line, rag_here
-from eval_runs import make_run, must_be_inert
+from eval_runs import make_provenance, make_run, must_be_inert
 
 from eval.compare import compare, needed
 from eval.history import History
@@ -75,6 +75,35 @@ def test_a_variant_that_is_worse_and_slower_is_said_to_be_with_its_intervals() -
     assert said.startswith("b against a: worse in ")
     assert "claims flagged +94 points [" in said
     assert said.endswith("slower in time for a whole answer +100 % [+100, +100].")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (2.64, "perhaps slower, not beyond doubt: time for a whole answer +164 % ["),
+        (0.4, "perhaps quicker, not beyond doubt: time for a whole answer −60 % ["),
+        (1.0, "no quicker and no slower."),
+    ],
+)
+def test_what_so_few_questions_cannot_settle_about_times_is_no_equality(
+    seconds: float, said: str
+) -> None:
+    """Five pairs can never be called slower, and one that takes thrice as long is not as quick."""
+    trial = by_hand(make_run(questions=6), make_run(questions=6, seconds=seconds))
+    assert trial.tried[1].comparison is not None
+    times = [d for d in trial.tried[1].comparison.differences if d.metric == "total_s"]
+    assert [(d.pairs, d.verdict) for d in times] == [(5, "no difference seen")]
+    assert said in trial.conclusion
+
+
+def test_times_that_scatter_or_are_of_another_machine_are_not_told_to_be_alike() -> None:
+    odd, other = make_run(questions=30), make_provenance(machine={"cpu": "another"})
+    for n, reply in enumerate(odd.replies):
+        reply.answer["timings"]["total_s"] *= 9.0 if n % 6 < 3 else 0.2
+    assert by_hand(make_run(questions=30), odd).conclusion.endswith("times cannot be told apart.")
+    assert by_hand(make_run(), make_run(provenance=other)).conclusion.endswith(
+        "times cannot be compared."
+    )
 
 
 def test_each_further_variant_has_its_own_sentence() -> None:

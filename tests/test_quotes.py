@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.quotes import locate, same
+from rag.quotes import locate, places, same
 
 WORD = st.text(alphabet="abcdefghijklmnopqrstuvwxyzABCDEFG0123456789", min_size=1, max_size=9)
 TEXT = st.lists(WORD, min_size=3, max_size=40)
@@ -44,7 +44,11 @@ def test_a_changed_digit_is_never_found(words: list[str], digit: int) -> None:
     [
         ("the “first” example of fine work", 'a "first" the "first" exam-\nple of ﬁne work.', True),
         ("well-known fact", "a well-\nknown fact", True),
-        ("well-known fact", "a wellknown fact", True),
+        ("wellknown fact", "a well-\nknown fact", True),
+        ("well-known fact", "a well-known fact", True),
+        ("well-known fact", "a wellknown fact", False),
+        ("He resigned", "He re-signed", False),
+        ("wasn't drunk", "He wasnʼt drunk", True),
         ("don't", "they don’t know", True),
         ("10-15 knots", "winds of 10–15 knots", True),
         ("5 percent", "-5 percent", False),
@@ -65,6 +69,14 @@ def test_a_changed_digit_is_never_found(words: list[str], digit: int) -> None:
 )  # fmt: skip
 def test_what_counts_as_the_same(quote: str, text: str, found: bool) -> None:
     assert (locate(quote, text) is not None) is found
+
+
+def test_each_place_of_a_quote_is_found_and_hyphens_tell_them_apart() -> None:
+    text = "He re-signed. He re-\nsigned. He resigned."
+    assert [text[a:b] for a, b in places("He resigned", text)] == ["He re-\nsigned", "He resigned"]
+    assert [text[a:b] for a, b in places("re-signed", text)] == ["re-signed", "re-\nsigned"]
+    assert same("re-\nsigned", "resigned")
+    assert not same("re-signed", "resigned")
 
 
 def test_offsets_point_into_the_original_text() -> None:

@@ -95,6 +95,24 @@ def test_a_revision_that_is_no_better_is_not_kept_and_there_is_no_second(
     assert len(server.chats()) == 2
 
 
+@pytest.mark.parametrize("revision", ["## Unused days", "Let me know if you need anything else."])
+def test_a_revision_that_claims_nothing_and_is_no_refusal_is_not_kept(
+    index: Path, server: ScriptedServer, revision: str
+) -> None:
+    answer = ask(index, server, FALSE, revision)
+    assert [s.verdict for s in answer.sentences] == ["contradicted"]
+    assert answer.repair is not None
+    assert (answer.repair.tried, answer.repair.kept) == (True, "first")
+
+
+def test_a_revision_that_hides_its_claim_in_a_heading_is_flagged(
+    index: Path, server: ScriptedServer
+) -> None:
+    answer = ask(index, server, FALSE, f"# {FALSE}")
+    assert answer.repair is not None
+    assert (answer.repair.kept, answer.repair.flagged_after) == ("first", 1)
+
+
 def test_an_answer_of_nothing_but_flagged_sentences_may_become_a_refusal(
     index: Path, server: ScriptedServer
 ) -> None:

@@ -16,6 +16,7 @@ import rag
 from rag import Verdict, verify
 from rag.checking.base import ModelOpinion
 from rag.checking.score import coefficients
+from rag.sentences import spans
 
 LEAVE = ["Employees accrue 21 days of leave a year. Unused days expire in March."]
 LABELS = {"supported", "no_mismatch", "contradicted", "not_supported", "unverified"}
@@ -225,3 +226,90 @@ def test_letters_and_digits_in_one_are_a_name(claim: str, label: str) -> None:
 
 def test_a_hyphen_makes_no_other_name_of_letters_and_digits() -> None:
     assert verify("An A320 left the runway.", ["An Airbus A-320 left the runway."]).accept
+
+
+BRIBES = "Acme paid bribes."
+
+
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        ("All claims are covered.", "All claims are covered except those older than 30 days."),
+        ("All claims are covered.", "All claims are covered\nexcept those older than 30 days."),
+        ("Revenue was $1.2 billion.", "Revenue was $1.2 billion lower than planned."),
+        ("The drug cures cancer.", "The drug cures cancer in mice."),
+        ("Smith was killed.", "The wife of Smith was killed."),
+        ("Smith was drunk.", "Investigators ruled out that\nSmith was drunk."),
+        (BRIBES, "It is a lie that Acme paid bribes."),
+        ("Acme acquired Beta.", "Had the regulator agreed, Acme acquired Beta."),
+        ("“Smith was drunk.”", "Investigators ruled out that Smith was drunk."),
+        ("He had re-signed.", "He had resigned."),
+    ],
+)
+def test_a_part_of_a_sentence_is_not_word_for_word(claim: str, source: str) -> None:
+    assert verify(claim, source).label != "supported"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"{BRIBES[:-1]}? The court found that it did not.",
+        f"Do you think {BRIBES[:-1]}? Nobody knows.",
+        f"Common misconceptions:\n- Acme sold arms.\n- {BRIBES}",
+        f"Which statement is right?\na) {BRIBES}\nb) Acme sold arms.",
+        f"{BRIBES} This accusation was withdrawn the next day.",
+        f"{BRIBES} The court found the opposite.",
+        f"The following sentence is false. {BRIBES}",
+        f"Myths about Acme\n\nAcme is old. {BRIBES}",
+    ],
+)
+def test_a_sentence_that_the_text_beside_takes_back_is_not_word_for_word(source: str) -> None:
+    assert verify(BRIBES, source).label != "supported"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"It was founded in 1990. {BRIBES[:-1]} [3]. It was fined in 1999.",
+        f"Findings:\n- {BRIBES}\n- Acme sold arms.",
+        f"1. **{BRIBES}**",
+        f"{BRIBES[:-1]}? So it was asked. The court answered. {BRIBES}",
+        f"Findings\n\n{BRIBES[:-1]}\n\nThe court was told.",
+    ],
+)
+def test_a_whole_sentence_is_word_for_word_in_a_list_and_beside_a_question(source: str) -> None:
+    assert verify(BRIBES, source).label == "supported"
+
+
+def test_a_title_that_speaks_of_myths_makes_nothing_under_it_word_for_word() -> None:
+    assert verify(BRIBES, BRIBES, titles=["Acme: the report"]).label == "supported"
+    assert verify(BRIBES, BRIBES, titles=["Acme: the myths"]).label != "supported"
+
+
+def test_a_quotation_may_be_a_line_of_a_wrapped_sentence() -> None:
+    source = "The cause was\nthe pilot's choice of a wet runway\nduring the approach."
+    assert verify("“the pilot's choice of a wet runway”", source).label == "supported"
+    assert verify("“the pilot's choice of a wet”", source).label != "supported"
+
+
+def test_states_and_codes_in_capitals_are_no_foreign_words() -> None:
+    line = "Location: White Plains, AL Accident Number: NYC08CA058"
+    assert verify(f"“{line}”", line).label == "supported"
+    german = "DER URLAUB IST AUF 21 TAGE UND NICHT MEHR BEGRENZT"
+    assert "English" in verify("Leave is 21 days.", german).reasons[0]
+
+
+def test_a_claim_without_end_is_unverified_and_says_that_it_is_too_long() -> None:
+    verdict = verify("The unit cost 5 dollars and " * 400, "The unit cost 5 dollars.")
+    assert (verdict.label, verdict.accept) == ("unverified", False)
+    assert "too long" in verdict.reasons[0]
+
+
+def test_what_has_neither_sentences_nor_lines_is_read_in_pieces_that_support_nothing() -> None:
+    """A piece begins and ends where it was cut, and so is no sentence of the source."""
+    text = "the barn holds nine horses and " * 400
+    pieces = spans(text)
+    assert max(end - start for start, end in pieces) <= 2000
+    assert "".join(text[a:b] for a, b in pieces).replace(" ", "") == text.replace(" ", "")
+    start, end = pieces[1]
+    assert verify(text[start:end], text).label != "supported"

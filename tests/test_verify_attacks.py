@@ -80,7 +80,7 @@ def test_one_changed_digit_or_swapped_names_are_noticed(true: str, altered: str)
     source = (
         "Acme paid $56.1 billion for Widget Corp. Before that, Widget Corp sold 40 plants in 2019."
     )
-    assert verify(true, source).label == "supported"
+    assert verify(true, source).accept
     verdict = verify(altered, source)
     assert (verdict.label, verdict.accept) == ("contradicted", False), verdict
 

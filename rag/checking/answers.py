@@ -14,7 +14,7 @@ from typing import Any
 from rag.checking.base import ModelChecker, ModelOpinion, Quote, Verdict
 from rag.checking.calibration import Calibration
 from rag.checking.check import verify
-from rag.checking.claims import claim_of
+from rag.checking.claims import claim_of, marked
 from rag.checking.conflicts import conflict
 from rag.checking.trust import without_forgeries
 from rag.checking.verdict import WORD_FOR_WORD
@@ -52,7 +52,7 @@ class Checking:
         """Each sentence as soon as it is checked, in order; where a model checks, one of them waits
         for no other. Never raises for what a sentence or a passage contains; a model that fails
         leaves sentences unverified, with the reason."""
-        claims = [claim_of(s.text) if s.verdict is not None else None for s in sentences]
+        claims = [claim_of(_cited(s)) if s.verdict is not None else None for s in sentences]
         read = [_to_read(s, passages) for s in sentences]
         opinions = self._opinions([(c, r) for c, r in zip(claims, read, strict=True) if c])
         for sentence, claim, chosen in zip(sentences, claims, read, strict=True):
@@ -87,7 +87,7 @@ class Checking:
     ) -> Sentence:
         yes = bool(opinion and self.calibration and self.calibration.says_supported(opinion))
         verdict = verify(
-            sentence.text,
+            _cited(sentence),
             [p.text for p in passages],
             question=question,
             titles=[_title(p) for p in passages],
@@ -101,6 +101,10 @@ class Checking:
             verdict = Verdict("not_supported", verdict.score, accept=False, reasons=reasons)
         told = _told(sentence, verdict, passages)
         return replace(told, reasons=(*told.reasons, *_conflicts(told, passages, question)))
+
+
+def _cited(sentence: Sentence) -> str:
+    return marked(sentence.text, sentence.citations)
 
 
 def _conflicts(told: Sentence, passages: Sequence[Passage], question: str) -> list[str]:

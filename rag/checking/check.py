@@ -18,6 +18,9 @@ from rag.checking.verdict import Offline, combine, unverified
 
 #: A sentence that is one quotation, with its citations.
 _QUOTATION = re.compile(rf"\s*“[^“”]+”(?:\s*{MARKER.pattern})*[.\s]*")
+#: Characters of the longest claim that is checked: the time grows with their square. Set by hand,
+#: at ten times the longest sentence of the labelled sets.
+_LONGEST = 5000
 _WEAK_ON_TALK = "the source is a conversation, and the offline checker is weak on these"
 
 
@@ -56,6 +59,8 @@ def _verify(
     *,
     calibrated: bool,
 ) -> Verdict:
+    if len(claim) > _LONGEST:
+        return unverified("it is too long to check")
     texts = (evidence,) if isinstance(evidence, str) else tuple(evidence)
     stated = claim_of(claim)
     if stated is None:
@@ -68,9 +73,10 @@ def _verify(
     if not source.stretches:
         return unverified("the evidence speaks of its own check and of nothing else")
     examined = examine(stated, source, question)
-    verbatim = word_for_word(stated, source)
+    quotation = _QUOTATION.fullmatch(claim) is not None
+    verbatim = word_for_word(stated, source, quotation=quotation)
     # a sentence that is one quotation says that the source says so: nothing to hold against it
-    findings = () if verbatim and _QUOTATION.fullmatch(claim) else examined.findings
+    findings = () if verbatim and quotation else examined.findings
     offline = Offline(
         probability(examined.values),
         findings,

@@ -4,57 +4,94 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from prompts import MARKER, REFUSAL
+from rag.checking.tokens import words
 from rag.quotes import NO_SPACES_FROM
 
-_BULLET = re.compile(r"\A\s*(?:[-*•·–‣▪]|\(?\d{1,2}[.)]|\(?[a-z]\))\s+")
+#: Signs that open a list item, as a pattern.
+BULLET_SIGN = r"\s*(?:[-*•·–‣▪]|\(?\d{1,2}[.)]|\(?[a-z]\))\s+"
+BULLET = re.compile(rf"\A{BULLET_SIGN}")
 _EMPHASIS = re.compile(r"(\*\*|__|`)")
 _REFUSED = re.compile(rf"\W*{REFUSAL}\s*(?:[.:;—–-].*)?\W*\Z", re.IGNORECASE | re.DOTALL)
 _ASKS = re.compile(
     r"\W*(?:who|whom|whose|what|when|where|why|how|which|is|are|was|were|do|does|did|has|have|had"
-    r"|can|could|will|would|shall|should|may|might)\b.*\?\W*\Z",
+    r"|can|could|will|would|shall|should|may|might)\b(?:(?![.!?]\s).)*\?\W*\Z",
     re.IGNORECASE | re.DOTALL,
+)
+#: What an offer of help is made of; with any other word in it, it says something.
+_OFFER = (
+    r"(?:[ ,]+(?:if|whether|when|how|you|i|we|there|is|are|it|this|that|the|an?|any|anything|more"
+    r"|other|further|else|need|needs?|want|wants?|have|has|like|would|can|should|may|help|assist"
+    r"|assistance|information|info|details?|questions?|clarification|explanation|to|ask|know|me|us"
+    r"|reach|out|contact|with|about|on|for|of|or|and|in|be|glad|happy|free|feel|please|your|answer"
+    r"|summary|points?|key|list|below|question|request))*"
 )
 _GREETING = re.compile(
     r"\W*(?:hi|hello|hey|dear \w+|good (?:morning|afternoon|evening|day)|thanks?|thank you"
     r"|you(?:['’]re| are) welcome|sure|certainly|of course|ok(?:ay)?|yes|no|great question"
-    r"|i hope (?:this|that) helps|let me know\b.*|please (?:let me know|feel free)\b.*"
-    r"|here (?:is|are) (?:the|an?|my) (?:answer|summary|key points?|list)\b.*"
-    r"|(?:best|kind) regards|sincerely)(?:[ ,]+(?:there|everyone|all|again|so much|very much|yes"
-    r"|certainly|of course))*\W*\Z",
+    rf"|i hope (?:this|that) helps|let me know{_OFFER}|please (?:let me know|feel free){_OFFER}"
+    rf"|here (?:is|are){_OFFER}|(?:best|kind) regards|sincerely)"
+    r"(?:[ ,]+(?:there|everyone|all|again|so much|very much|yes|certainly|of course))*\W*\Z",
     re.IGNORECASE,
 )
-#: Verbs by which a short line without a full stop is told from a heading.
+#: What the parts of an answer are called: a line of nothing else heads what follows. A line of any
+#: other words may be the answer itself: «Paris», «The left engine».
+_PARTS = words(
+    "the of and to in a an key main short brief final other further additional overall general "
+    "summary overview conclusion conclusions result results finding findings point points fact "
+    "facts answer answers introduction background context detail details note notes source sources "
+    "reference references evidence analysis discussion method methods recommendation "
+    "recommendations highlight highlights timeline takeaway takeaways limitation limitations step "
+    "steps example examples definition definitions explanation reason reasons next"
+)
+#: Verbs by which a short line is told from a heading, and those that lead to what follows a colon.
 _VERB = re.compile(
-    r"\b(?:is|are|was|were|be|been|has|have|had|does|do|did|will|would|can|could|may|must|shall"
-    r"|should|\w{2,}(?:ed|es|ing|ns|ts|ds|ks|ls|rs|ys))\b",
+    r"\b(?:is|are|was|were|am|be|been|has|have|had|does|do|did|will|would|can|could|may|might|must"
+    r"|shall|should)\b|n[’']t\b",
     re.IGNORECASE,
 )
+_LEADS_ON = re.compile(
+    r"[^,;:]*?\b(?:is|are|was|were|be|include[sd]?|follows?|says?|states?|reads?|lists?)"
+    r"(?: as follows| the following)?:\Z",
+    re.IGNORECASE,
+)
+#: A number of a section or a year says nothing in a heading.
+_NUMBERING = re.compile(r"\A#*\s*\d+(?:\.\d+)*[.):]?\s|\b(?:19|20)\d\d\b")
+#: Words of the longest heading. Set by hand.
+_HEADING = 8
 _INVISIBLE = re.compile("[\u00ad\u200b\u200c\u200d\u2060\ufeff\ufffe]")
 
 
 def claim_of(sentence: str) -> str | None:
     """The claim of one sentence without markers, bullets and emphasis; None if it claims nothing.
 
-    Questions, greetings, headings, the refusal phrase and lines without a letter claim nothing. A
-    line that ends in a colon introduces what follows and is a heading too.
+    Questions, the refusal phrase and lines without a letter claim nothing; neither do greetings,
+    headings and lines that lead to what follows, unless they carry a marker.
     """
-    text = MARKER.sub(" ", _INVISIBLE.sub("", unicodedata.normalize("NFC", sentence)))
-    text = _EMPHASIS.sub("", _BULLET.sub("", text, count=1))
+    text = _INVISIBLE.sub("", unicodedata.normalize("NFC", sentence))
+    cited = MARKER.search(text) is not None
+    text = _EMPHASIS.sub("", BULLET.sub("", MARKER.sub(" ", text), count=1))
     text = re.sub(r"\s+([.,;:!?])", r"\1", " ".join(text.split())).strip()
-    if not any(c.isalpha() for c in text):
+    if not any(c.isalpha() for c in text) or _REFUSED.match(text) or _ASKS.match(text):
         return None
-    nothing = _REFUSED.match(text) or _ASKS.match(text) or _GREETING.match(text)
-    return None if nothing or _heading(text) else text
+    return text if cited or not (_GREETING.match(text) or _heading(text)) else None
+
+
+def marked(sentence: str, citations: Sequence[int]) -> str:
+    """A sentence of an answer with its citations behind it, as `claim_of` and `verify` want it."""
+    return sentence + "".join(f" [{n}]" for n in citations)
 
 
 def _heading(text: str) -> bool:
     """«Key findings», «## Results», «The main points are:»; a figure makes a line a claim."""
-    if text.startswith("#"):
-        return True
-    if any(c.isdigit() for c in text) or max(text) >= NO_SPACES_FROM:
+    named = text.startswith("#")
+    bare = _NUMBERING.sub(" ", text).strip("# ") if named else text
+    if any(c.isdigit() for c in bare) or max(text) >= NO_SPACES_FROM:
         return False
-    if text.endswith(":"):
-        return True
-    return len(text.split()) <= 6 and text[-1] not in ".!?”\"'»)" and not _VERB.search(text)
+    if text.endswith(":") and _LEADS_ON.fullmatch(text):
+        return len(_VERB.findall(text)) <= 1
+    if named or text.endswith(":"):
+        return len(text.split()) <= _HEADING and not _VERB.search(text) and ":" not in text[:-1]
+    return set(re.findall(r"[^\W\d_]+", text.lower())) <= _PARTS and text[-1] not in ".!?"

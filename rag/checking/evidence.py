@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
+from prompts import MARKER
 from rag.checking.base import Quote
-from rag.checking.material import Material
+from rag.checking.claims import BULLET, BULLET_SIGN
+from rag.checking.material import Material, Stretch
 from rag.checking.reading import Reading
-from rag.quotes import locate
+from rag.quotes import places
 
 #: Texts → vectors of length 1, one row a text: `rag.embedder.Embedder.embed_sentences`.
 Embed = Callable[[Sequence[str]], Any]
@@ -25,7 +28,7 @@ _NEW_SHARE = 0.08
 #: the time of a check whose sentences have no stored vectors. Set by hand.
 _EMBEDDED = 12
 
-#: Words around a claim's own words that take them back or attribute them.
+#: Words beside a quotation, in its own sentence, that take it back or attribute it.
 _TAKES_BACK = re.compile(
     r"\b(?:not|n[o’']t|never|no|none|false|untrue|wrong|incorrect|myth|mistaken(?:ly)?|den(?:y|ies|ied)"
     r"|if|unless|whether|claims?|claimed|alleg\w+|suppos\w+|rumou?r\w*|believ\w+|suggest\w*"
@@ -33,33 +36,135 @@ _TAKES_BACK = re.compile(
     r"|no longer|until|draft|proposed?|example|statement|assert\w*|says?|said|argu\w+)\b",
     re.IGNORECASE,
 )
-
-
-def word_for_word(claim: str, material: Material) -> Quote | None:
-    """The claim's own words in the evidence, if nothing in their sentence takes them back.
-
-    «It is false that leave is 21 days» does not say that leave is 21 days.
-    """
-    unquoted = claim.strip(" \"“”«»'")
-    bare = unquoted.rstrip(".")
-    for index, text in enumerate(material.texts):
-        place = locate(claim, text) or locate(unquoted, text) or locate(bare, text)
-        if place is None or len(bare.split()) < _SHORTEST:
-            continue
-        around = [
-            (s.start, s.start + len(s.text)) for s in material.stretches
-            if s.index == index and s.start < place[1] and s.start + len(s.text) > place[0]
-        ]  # fmt: skip
-        if not around:
-            continue  # it stands in a sentence that is addressed to the checker
-        beside = text[around[0][0] : place[0]] + " " + text[place[1] : around[-1][1]]
-        if not _TAKES_BACK.search(beside):
-            return Quote(text[place[0] : place[1]], index)
-    return None
-
+#: What a heading or the sentence that leads to a list calls things that are not so.
+_UNTRUE = re.compile(
+    r"\b(?:false(?:ly|hoods?)?|un(?:true|truths?|founded|proven)|(?:not|n[o’']t) (?:true|so|correct"
+    r"|the case)|wrong(?:ly)?|in(?:correct|accurate)\w*|mis(?:taken|takes?|conceptions?"
+    r"|understandings?|beliefs?)|errors?|myths?|legends?|superstitions?|fallac(?:y|ies)"
+    r"|lies?|hoax(?:es)?|fakes?d?|fiction\w*|fictitious|baseless|rumou?rs?|allegations?"
+    r"|accusations?|hypothetical\w*|imagin(?:e|ary|ed)|suppose)\b",
+    re.IGNORECASE,
+)
+#: How a text speaks of a sentence before or after …
+_STATEMENT = re.compile(
+    r"\b(?:accusation|allegation|claim|statement|assertion|report|story|rumou?r|charge|sentence"
+    r"|announcement|belief|answer|rule|provision|paragraph)s?\b",
+    re.IGNORECASE,
+)
+_FOLLOWING = re.compile(r"\b(?:following|next|below|this|these|here)\b", re.IGNORECASE)
+_IT = re.compile(
+    r"\W*(?:\w+\W+){0,3}?(?:this|that|these|those|it|which|none|both)\b", re.IGNORECASE
+)
+#: … and that it no longer holds, or never did.
+_WITHDRAWN = re.compile(
+    r"\b(?:with(?:drawn|drew)|retract\w*|den(?:ied|ies)|reject(?:ed|s)|dismiss(?:ed|es)|refuted?"
+    r"|rebutted|dispro\w+|debunk\w*|overturned|annulled|revoked|rescinded|repealed|superseded"
+    r"|abolished|no longer|never happened)\b",
+    re.IGNORECASE,
+)
+_OPPOSITE = re.compile(r"\b(?:opposite|contrary|reverse)\b", re.IGNORECASE)
 
 #: Fewer words than this are a fragment, and stand in many a text that means something else.
 _SHORTEST = 3
+
+#: Places looked at in one text, so that one that repeats itself costs no more. Set by hand.
+_PLACES = 20
+
+_EMPHASIS = r"[*_]{0,2}"
+#: All that may stand before and behind the claim's words in their sentence.
+_BEFORE = re.compile(rf"\s*(?:{BULLET_SIGN})?{_EMPHASIS}")
+_BEHIND = re.compile(rf"{_EMPHASIS}\s*[.!]?[\s.]*{_EMPHASIS}")
+_ENDED = re.compile(r"[.!?:…\]\"”][*_]{0,2}\Z")
+_BLANK_LINE = re.compile(r"\n\s*\n")
+
+
+def word_for_word(claim: str, material: Material, *, quotation: bool = False) -> Quote | None:
+    """The claim as one or more whole sentences of the evidence that nothing beside takes back.
+
+    «Claims are covered» does not stand in «Claims are covered except old ones», nor under «Common
+    misconceptions». A ``quotation`` says only that the source has these words: whole lines of a
+    sentence will do, unless the rest of it takes them back.
+    """
+    unquoted = claim.strip(" \"“”«»'")
+    bare = unquoted.rstrip(".")
+    if len(bare.split()) < _SHORTEST:
+        return None
+    for index, text in enumerate(material.texts):
+        for start, end in islice(places(bare, text), _PLACES):
+            own = [s for s in material.stretches if s.index == index]
+            touched = [
+                n for n, s in enumerate(own) if s.start < end and s.start + len(s.text) > start
+            ]
+            if not touched:
+                continue  # it stands in a sentence that is addressed to the checker
+            first, last = own[touched[0]].start, _end(own[touched[-1]])
+            if quotation:
+                says = _lines_of(text, start, end, first, last)
+            else:
+                says = _sentence_of(text, start, end, first, last) and not _taken_back(
+                    own, touched[0], touched[-1], material.titles
+                )
+            if says:
+                return Quote(text[start:end], index)
+    return None
+
+
+def _end(stretch: Stretch) -> int:
+    return stretch.start + len(stretch.text)
+
+
+def _lines_of(text: str, start: int, end: int, first: int, last: int) -> bool:
+    """Whether the words begin and end where a sentence or a line does, nothing against them."""
+    newline = text.find("\n", end)
+    begins = max(first, text.rfind("\n", 0, start) + 1)
+    ends = min(last, newline if newline >= 0 else last)
+    beside = text[first:start] + " " + text[end:last]
+    whole = _BEFORE.fullmatch(text[begins:start]) and _behind(text[end:ends])
+    return bool(whole) and not _TAKES_BACK.search(beside)
+
+
+def _sentence_of(text: str, start: int, end: int, first: int, last: int) -> bool:
+    """Whether the words are all of a sentence, and the segmenter did not cut it out of a longer
+    one: a line of a paragraph may go on in the next."""
+    before, behind = text[first:start], text[end:last]
+    if not _BEFORE.fullmatch(before) or not _behind(behind):
+        return False
+    earlier, later = text[:first].rstrip(), text[last:].lstrip()
+    apart = text[len(earlier) : first]
+    begins = not earlier or before.strip() or _ENDED.search(earlier) or _BLANK_LINE.search(apart)
+    if not begins or later[:1].islower():
+        return False
+    after = text[last : len(text) - len(later)]
+    stopped = any(c in ".!" for c in MARKER.sub("", text[end - 1 : last]))
+    return bool(stopped or not later or _BLANK_LINE.search(after) or BULLET.match(later))
+
+
+def _behind(text: str) -> bool:
+    return _BEHIND.fullmatch(MARKER.sub("", text)) is not None
+
+
+def _taken_back(own: Sequence[Stretch], first: int, last: int, titles: Sequence[str]) -> bool:
+    """Whether the sentence before, the one after, what leads to a list, a heading or a title says
+    that it is not so."""
+    if last + 1 < len(own):
+        after = own[last + 1].text
+        refers = _IT.match(after) or _STATEMENT.search(after)
+        if _OPPOSITE.search(after) or (
+            refers and (_UNTRUE.search(after) or _WITHDRAWN.search(after))
+        ):
+            return True
+    lead = first - 1
+    if BULLET.match(own[first].text):
+        while lead >= 0 and BULLET.match(own[lead].text):
+            lead -= 1
+        if lead >= 0 and own[lead].text.endswith("?"):
+            return True  # one of the answers somebody may choose
+    before = own[lead].text if lead >= 0 else ""
+    names = _STATEMENT.search(before) or _FOLLOWING.search(before)
+    if names and _UNTRUE.search(before):
+        return True
+    heading = next((s.text for s in reversed(own[:first]) if s.text[-1] not in ".!?…"), "")
+    return any(_UNTRUE.search(text) for text in (heading, *titles))
 
 
 def choose(claim: Reading, material: Material, embed: Embed | None = None) -> list[Quote]:

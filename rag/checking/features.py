@@ -106,6 +106,7 @@ def _examine(
         *polarity.findings(reversed_, material),
         *wording.findings(worded, material, rest_found=rest_found),
         *roles.findings(swapped, material, rest_found=rest_found),
+        *roles.unsaid(claim, material, extra),
     ]  # fmt: skip
     return values, found
 

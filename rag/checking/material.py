@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -21,6 +21,12 @@ _TITLE_LINE = re.compile(r"\s*(?:\(meta data\)\s*)?(?:TITLE:|#{1,6}\s)", re.IGNO
 
 #: Where a speaker's turn begins in a conversation that stands on one line: «… at six. Ann: …».
 _TURN = re.compile(r"(?<=[.!?)])\s+(?=[A-Z][\w'’-]{0,20}:\s)")
+
+
+#: A «sentence» longer than this is a table or a list on one line and is cut at white space: what
+#: the rules compare within a sentence would take time by the square of its length. Characters,
+#: set by hand; far longer than a sentence of prose.
+_LONGEST = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +145,22 @@ def material(texts: tuple[str, ...], titles: tuple[str, ...] = ()) -> Material:
         forged = addressed_to_checker(text)
         for start, end in spans(text):
             if not any(start < last and first < end for first, last in forged):
-                found.append(Stretch(read(text[start:end]), index, start))
+                found += [
+                    Stretch(read(text[a:b]), index, a)
+                    for a, b in _cut(text, start, end)
+                    if text[a:b].strip()
+                ]
     return Material(texts, tuple(found), titles)
+
+
+def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A span in pieces of at most `_LONGEST` characters, at white space where there is any."""
+    while end - start > _LONGEST:
+        space = max(text.rfind(c, start + 1, start + _LONGEST) for c in " \n\t")
+        cut = space if space > start else start + _LONGEST
+        yield start, cut
+        start = cut + (space > start)
+    yield start, end
 
 
 def coverage(stems: Sequence[str], stretch_stems: frozenset[str], material: Material) -> float:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 from rag.checking.base import Effect, Finding
-from rag.checking.contest import Contest, Occurrence, contest, context, spanned
+from rag.checking.contest import Contest, Context, Occurrence, contest, context, fit, spanned
 from rag.checking.material import Material
 from rag.checking.reading import Name, Reading
+from rag.checking.tokens import common, words
 
 #: A rival name fits the claim's words better by so much. Where the evidence has most of the claim
 #: otherwise (`features.REST_FOUND`) it is an alarm, and finds half of the names that were moved
@@ -20,17 +22,31 @@ CONFLICT = 0.17
 #: word the alarms together would be false on 16 % of the supported WiCE claims instead of 10 %.
 ALARM_WORDS = 2
 
+#: Another name stands in an absent one's place where its sentence has so much of what the claim
+#: says around the name, and so near to it (`contest.fit`).
+PLACE_SHARE, PLACE_FIT = 0.7, 0.4
+
+#: Names whose letters agree so far may be spellings of one: «Meyer», «Meier». Set by hand.
+SPELT_ALIKE = 0.7
+
+#: What may go before a name and be left out.
+_HONORIFICS = words("mr mrs ms dr prof sir")
+
 #: Beginnings that make two names one: «Australia», «Australian». Set by hand.
 _SHARED_BEGINNING = 5
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedName:
-    """What became of one name of the claim: the words the evidence lacks, and its contest."""
+    """What became of one name of the claim: the words the evidence lacks, and its contest.
+
+    ``instead``: where words are missing, the name that stands in this one's place in the evidence.
+    """
 
     name: Name
     missing: tuple[str, ...]
     contest: Contest
+    instead: Occurrence | None = None
 
 
 def check_names(claim: Reading, material: Material, extra: Sequence[str] = ()) -> list[CheckedName]:
@@ -39,7 +55,7 @@ def check_names(claim: Reading, material: Material, extra: Sequence[str] = ()) -
     names = [n for n in claim.names if not (n.doubtful and set(n.stems) & material.lowercase)]
     places = mentions(material)
     for name in names:
-        missing = tuple(s for s in name.stems if not known(s, material))
+        missing = tuple(s for s in name.stems if s not in _HONORIFICS and not known(s, material))
         short = _initials(name)
         if short in material.initials | material.stems or name.text.lower() in material.initials:
             missing = ()
@@ -49,8 +65,45 @@ def check_names(claim: Reading, material: Material, extra: Sequence[str] = ()) -
             if not set(n.stems) & claim.places.keys() and not _short_for(n, name)
         ]  # fmt: skip
         around = context(claim, name.first, name.last, material, extra)
-        checked.append(CheckedName(name, missing, contest(around, own, rivals, material)))
+        instead = _in_its_place(name, missing, around, claim, material) if missing else None
+        checked.append(CheckedName(name, missing, contest(around, own, rivals, material), instead))
     return checked
+
+
+def _in_its_place(
+    name: Name, missing: Sequence[str], around: Context, claim: Reading, material: Material
+) -> Occurrence | None:
+    """The name that the evidence has where the claim has one that it lacks.
+
+    «Robert Smith» for «John Smith», «Venice» for «Tampa». A word that only begins a sentence may be
+    no name, on either side; what the claim names itself, it does not leave out.
+    """
+    if name.doubtful:
+        return None
+    for place, other in mentions(material):
+        own = set(other.stems) - set(name.stems)
+        if other.doubtful or own & claim.places.keys() or not _alike(name, other, missing):
+            continue
+        held = material.stretches[place.sentence].reading.places
+        share = sum(weight for stem, weight, _ in around if stem in held)
+        if share >= PLACE_SHARE and fit(around, place, material) >= PLACE_FIT:
+            return place
+    return None
+
+
+def _alike(name: Name, other: Name, missing: Sequence[str]) -> bool:
+    """Whether two names differ in nothing but words that the evidence lacks.
+
+    Initials are no other word, nor is another spelling.
+    """
+    if len(name.stems) != len(other.stems):
+        return False
+    apart = [(a, b) for a, b in zip(name.stems, other.stems, strict=True) if a != b]
+    return bool(apart) and all(
+        a in missing and not a.startswith(b) and not b.startswith(a)
+        and SequenceMatcher(None, a, b).ratio() < SPELT_ALIKE
+        for a, b in apart
+    )  # fmt: skip
 
 
 def findings(
@@ -58,12 +111,19 @@ def findings(
 ) -> list[Finding]:
     """Absent names of several words, or of letters and digits, leave the claim unsupported, and a
     name in another's place contradicts where the rest of the claim is found; everything else is a
-    note."""
+    note. A note on an absent name keeps the label at «unverified» (`verdict`)."""
     found = []
     for c in checked:
         rival = c.contest
-        if c.missing and not c.name.doubtful:
-            sure = len(c.missing) >= ALARM_WORDS or any(map(_identifier, c.missing))
+        if c.instead and not material.talk:
+            found.append(Finding(
+                "other name", "contradicts",
+                f"the source says this of «{c.instead.label}», not of «{c.name.text}»",
+                c.name.text, spanned(material.stretches[c.instead.sentence]),
+            ))  # fmt: skip
+        elif c.missing and not (c.name.doubtful and common(c.name.text)):
+            sure = not c.name.doubtful and len(c.missing) >= ALARM_WORDS
+            sure = sure or any(map(_identifier, c.missing))
             effect: Effect = "unsupported" if sure else "note"
             found.append(Finding(
                 "absent name", effect, f"«{c.name.text}» is not named in the source", c.name.text
@@ -83,10 +143,15 @@ def known(stem: str, material: Material) -> bool:
     """Whether a name's word stands in the evidence, as itself or with another ending."""
     if stem in material.stems or (_identifier(stem) and stem in material.squeezed):
         return True
+    return akin(stem, material.stems)
+
+
+def akin(stem: str, stems: frozenset[str]) -> bool:
+    """Whether any of the stems begins as this one does: «Australia», «Australian»."""
     if _identifier(stem) or len(stem) < _SHARED_BEGINNING:
         return False
     beginning = stem[: max(_SHARED_BEGINNING, len(stem) - 3)]
-    return any(other.startswith(beginning) for other in material.stems)
+    return any(other.startswith(beginning) for other in stems)
 
 
 def _identifier(stem: str) -> bool:

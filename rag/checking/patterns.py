@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rag.checking.units import ORDINALS, SMALL, UNITS
+from rag.checking.units import CURRENCIES, FACTORS, ORDINALS, PERIODS, SMALL, UNITS
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MONTH = (
@@ -66,29 +66,36 @@ YEARS_RANGE = re.compile(
 )
 
 WORD_NUMBER = "|".join(sorted((*SMALL, "hundred", "dozen"), key=len, reverse=True))
-SCALE = (
-    r"(?:hundred|thousand|million|billion|trillion|dozen|mln|mil|mn|mm|bn|tn|(?<=\d)[kmb](?![\w]))"
-)
-_NAMED = (
-    "dollar", "buck", "euro", "rupee", "yen", "yuan", "won", "usd", "eur", "gbp", "chf", "cad",
-    "aud",
-)  # fmt: skip
-UNIT_WORDS = "|".join(sorted(map(re.escape, (*UNITS, *_NAMED)), key=len, reverse=True))
+SCALE = r"(?:hundred|thousand|million|billion|trillion|dozen|mln|mil|mn|mm|bn|tn|(?<=\d)[kmb])"
+#: A letter alone is a unit in lower case only («5 m», «5 M» is something else); litres in both.
+_NAMED = [word for word in (*UNITS, *CURRENCIES) if len(word) > 2 and word.isalpha()]
+_SPELT = sorted({*_NAMED, *(w for w in UNITS if len(w) > 1)}, key=len, reverse=True)
+UNIT_WORDS = "|".join((*map(re.escape, _SPELT), "(?-i:[mglLh])"))
 SIGN = r"(?:US\$|C\$|A\$|[$€£¥₹₩]|(?:USD|EUR|GBP|CHF|CNY|INR|JPY|CAD|AUD|Rs\.?)\s?)"
 DIGITS = (
     r"\d{1,3}(?:(?:,\d{2,3})+,\d{3}|(?:,\d{3})+)(?:\.\d+)?"  # 1,234,567.8 and 12,34,567
     r"|\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?|\d{1,3}\.\d{3},\d+"  # 1.234.567,8
     r"|\d{1,3}(?:['’\u00a0\u202f\u2009 ]\d{3})+(?!\d)(?:[.,]\d+)?"  # 1 234 567
+    r"|(?:\d+\s?)?[¼-¾⅐-⅞]"  # 2½
     r"|\d+(?:[.,]\d+)?|[.]\d+"
 )
+_RAISED = "[⁻⁰¹²³⁴-⁹]+"
+#: A footnote mark is raised as well, so a power is read after a ten only.
+_POWER = rf"(?:\s?[×x·*]\s?10(?:\^-?\d+|{_RAISED})|(?<=\b10){_RAISED})"
+_DEGREES = r"(?:°\s?|degrees?\s)(?:celsius|centigrade|fahrenheit|[CF]\b)"
 NUMBER = re.compile(
     rf"(?P<sign>{SIGN}\s?)?"
     rf"(?:(?<![\w.])(?P<word>(?:{WORD_NUMBER})(?:[ -](?:and )?(?:{WORD_NUMBER}))*)\b"
     rf"|(?<![A-Za-z\d_.])(?<![A-Za-z]-)(?P<digits>{DIGITS}))"
     rf"(?P<ordinal>(?:st|nd|rd|th)\b)?"
-    rf"(?:[\s-]?(?P<scale>{SCALE}))?"
+    rf"(?P<power>{_POWER})?"
+    rf"(?:[\s-]?(?P<scale>{SCALE})(?=s?(?![^\W_])))?"
     rf"(?:\s?(?P<percent>%|percent(?:age points?)?|per cent|pct|bps\b|basis points?)"
-    rf"|[\s-]{{0,2}}(?P<unit>(?:{UNIT_WORDS}))(?:e?s)?\b)?",
+    rf"|\s?(?P<degrees>{_DEGREES})"
+    rf"|[\s-]{{0,2}}(?:(?P<which>business|working|calendar|trading)\s)?"
+    rf"(?P<unit>(?:{UNIT_WORDS}))(?:e?s)?\b"
+    # «kPa», «mAh»: a symbol that UNITS lacks shows by its capital in the middle
+    r"|\s?(?P<symbol>(?-i:[a-zµμ]{1,3}[A-Z]{1,2}[a-z]?)\b))?",
     re.IGNORECASE,
 )
 FRACTION = re.compile(
@@ -97,10 +104,61 @@ FRACTION = re.compile(
     re.IGNORECASE,
 )
 #: «first» and «second» are adverbs and units of time more often than places in an order.
-NTH_WORD = re.compile(r"\b(?:" + "|".join(list(ORDINALS)[2:]) + r")\b", re.IGNORECASE)
-LOOSE = re.compile(
-    r"(?:\b(?:about|around|approximately|approx\.?|roughly|nearly|almost|over|more than|less than"
-    r"|fewer than|under|up to|at least|at most|some|estimated|close to|exceed(?:s|ed|ing)?|above"
-    r"|below|circa|c\.|as (?:many|much|few) as)|[~≈<>])\s*(?:the\s+|a\s+)?$",
+NTH_WORD = re.compile(
+    r"\b(?:" + "|".join(list(ORDINALS)[2:]) + r"|(?<=in )(?:first|second)(?= place\b|[.,;]|$))\b",
     re.IGNORECASE,
 )
+#: What bounds a figure, before it; the first that fits counts.
+BOUND = re.compile(
+    r"(?:\b(?:(?P<most>(?:no|not) (?:more|greater|higher) than|at most|up to|as (?:many|much) as)"
+    r"|(?P<least>(?:no|not) (?:less|fewer|lower) than|at least)"
+    r"|(?P<more>more than|greater than|over|above|exceed(?:s|ed|ing)?|in excess of)"
+    r"|(?P<less>less than|fewer than|under|below|as few as)"
+    r"|(?P<about>about|around|approximately|approx\.?|roughly|nearly|almost|some|estimated"
+    r"|close to|circa|c\.)"
+    r"|(?P<before>within|before)|(?P<after>after|since))"
+    r"|(?P<tilde>[~≈])|(?P<gt>>)|(?P<lt><)|(?P<ge>≥|>=)|(?P<le>≤|<=))\s*(?:the\s+|a\s+)?$",
+    re.IGNORECASE,
+)
+SYMBOL_BOUNDS = {"tilde": "about", "gt": "more", "lt": "less", "ge": "least", "le": "most"}
+#: What bounds it from behind.
+BOUND_AFTER = re.compile(
+    r"\s?(?:(?P<least>\+|or (?:more|above|over|higher|greater)\b|plus\b)"
+    r"|(?P<most>or (?:less|fewer|under|below|lower)\b))",
+    re.IGNORECASE,
+)
+#: A minus is glued to its figure, and nothing that counts stands before it: «10-15», «10 -15».
+MINUS = re.compile(
+    r"(?:(?:^|(?<![\d\s])\s|[(\[=:|~<>≤≥])[-−]|[=(:|]\s?–|\b(?:minus|negative)\s)[$€£]?$",
+    re.IGNORECASE,
+)
+#: At the start of a line the same stroke may be the mark of a list.
+LIST_MARK = re.compile(r"(?:^|\n)\s*[-–−]$")
+#: Accounting brackets, where a figure is due; after a noun they may hold an aside.
+BRACKETED = re.compile(
+    r"(?:\b(?:was|were|is|are|of|to|at|from|totall?ed)|[:=|])\s*\($", re.IGNORECASE
+)
+#: Words near a figure that say the minus in words. Set by hand.
+DOWNWARD = re.compile(
+    r"\b(?:loss(?:es)?|los[et]|losing|declin\w*|decreas\w*|drop\w*|f[ae]ll(?:en|s|ing)?|down"
+    r"|below|under|deficit\w*|negative\w*(?!\s[$€£]?\d)|reduc\w*|cuts?|lower\w*|shr[aiu]nk\w*|slump\w*"
+    r"|contract\w*|outflow\w*|expens\w*|costs?|paid|pay\w*|used|spent|purchas\w*|worse\w*|less"
+    r"|fewer|slid\w*|plung\w*|sank|debt\w*|charge\w*|short\w*|impair\w*)\b",
+    re.IGNORECASE,
+)
+#: «per month», «/kg», «a year», «monthly», right after a figure.
+PER = re.compile(
+    r"\s?(?:(?:per\s|/\s?)(?P<unit>[a-zµμ]+)"
+    r"|(?:an?|each|every)\s(?P<time>second|minute|hour|day|week|month|quarter|year)\b"
+    rf"|(?P<period>{'|'.join(PERIODS)})\b)",
+    re.IGNORECASE,
+)
+ZONE = re.compile(r"\s?(?:(?P<zone>[ECMP])[SD]?T|(?P<utc>UTC|GMT|Z))\b")
+#: A plural right after a bare figure says what it counts; these words are none.
+COUNTED = re.compile(
+    r"\s(?!was|has|his|this|does|plus|less|points|times|thus|across|always|perhaps|towards|versus)"
+    r"[a-z]{2,}[a-rt-z]s\b"
+)
+VERSION = re.compile(r"(?<![\d.,])\d+(?:\.\d+){2,}(?![\w]|\.\d)")
+FACTOR = re.compile(rf"\b(?P<word>{'|'.join(FACTORS)})(?:ed|es|ing)?\b", re.IGNORECASE)
+PERIOD = re.compile(rf"\b(?:{'|'.join(PERIODS)})\b", re.IGNORECASE)

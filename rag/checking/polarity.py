@@ -14,17 +14,17 @@ from rag.checking.base import Effect, Finding
 from rag.checking.contest import Context, Occurrence, context, fit, holders, spanned
 from rag.checking.material import Material
 from rag.checking.reading import Reading
-from rag.checking.tokens import denies, sides, words
+from rag.checking.tokens import able, denies, sides, words
 
 _NEGATORS = words(
-    "not n't n’t never no none nothing nobody nowhere neither nor without cannot hardly barely "
+    "not n't never no none nothing nobody nowhere neither nor without cannot hardly barely "
     "scarcely fail fails failed failing failure unable refuse refuses refused refusing deny denies "
-    "denied forget forgets forgot forgotten lack lacks lacked lacking absence absent avoid "
-    "avoids avoided avoiding unlikely rarely seldom cease ceased "
-    "impossible false dont didnt doesnt isnt wasnt cant wont couldnt wouldnt arent werent"
+    "denied neglect neglects neglected neglecting forget forgets forgot forgotten lack lacks "
+    "lacked lacking absence absent avoid avoids avoided avoiding unlikely rarely seldom cease "
+    "ceased impossible false dont didnt doesnt isnt wasnt cant wont couldnt wouldnt arent werent"
 )
 #: Negators that deny and do nothing else.
-_PLAIN = words("not n't n’t never no none nothing nobody neither without cannot")
+_PLAIN = words("not n't never no none nothing nobody neither without cannot")
 #: Verbs that say in the source what a claim may put as a denial: «lost contact», «had no contact».
 _LOSSES = words(
     "lose loses lost losing stop stops stopped end ends ended prevent prevents prevented reject "
@@ -35,6 +35,10 @@ _HARMLESS_AFTER = words("only just merely necessarily least matter doubt")
 #: Words that end what a negator reaches.
 _ENDS_SCOPE = words("but although though however which because while whereas and")
 _REACH = 5  # content words; set by hand
+#: Prefixes that deny the one word they stand before with a hyphen: «non-flammable».
+_PREFIXES = words("non un")
+#: Negators that are no title even with a capital: «was Not injured».
+_NEVER_TITLE = words("not n't cannot")
 #: Words of time, which a denial beside them leaves as they are.
 _TIMES = words("after befor before sinc since until during while")
 _HE, _SHE = words("he him his himself"), words("she her hers herself")
@@ -113,27 +117,50 @@ def negated(reading: Reading) -> dict[int, int]:
     scope: dict[int, int] = {}
     words = reading.lower
     for i in range(len(words)):
-        if not _negates(reading, i):
-            continue
-        reached = 0
+        reach = 1 if _prefix(reading, i) else _REACH if _negates(reading, i) else 0
         for j in range(i + 1, len(words)):
-            between = reading.text[reading.tokens[j - 1].end : reading.tokens[j].start]
-            if words[j] in _ENDS_SCOPE or any(c in between for c in ".;:!?—"):
+            if not reach or _ends_scope(reading, j):
                 break
             if reading.tokens[j].content:
                 scope[j] = scope.get(j, 0) + 1
-                reached += 1
-                if reached == _REACH:
-                    break
+                reach -= 1
     return scope
 
 
+def _ends_scope(reading: Reading, j: int) -> bool:
+    """Whether what a negator before token ``j`` reaches ends there; «nor» denies anew."""
+    between = reading.text[reading.tokens[j - 1].end : reading.tokens[j].start]
+    if reading.lower[j] in _ENDS_SCOPE or reading.lower[j] == "nor":
+        return True
+    return any(c in between for c in ".;:!?—") or " - " in between or " – " in between
+
+
+def _prefix(reading: Reading, i: int) -> bool:
+    end = reading.tokens[i].end
+    return reading.lower[i] in _PREFIXES and reading.text[end : end + 1] in ("-", "‐", "‑")
+
+
 def _negates(reading: Reading, i: int) -> bool:
-    """Whether a token denies; «Now or Never» is a title."""
+    """Whether a token denies; «Now or Never» is a title, and «No. 5» a number."""
     words = reading.lower
     after = words[i + 1] if i + 1 < len(words) else ""
-    title = i > 0 and reading.tokens[i].capital
-    return words[i] in _NEGATORS and after not in _HARMLESS_AFTER and not title
+    if words[i] not in _NEGATORS or after in _HARMLESS_AFTER or _in_title(reading, i):
+        return False
+    return not (words[i] == "no" and after[:1].isdigit())
+
+
+def _in_title(reading: Reading, i: int) -> bool:
+    """Whether a negator is a word of a title: a capital of its own and one of a neighbour's.
+
+    A word all in capitals is stress, «was NOT injured», and so is «Not» in a sentence.
+    """
+    token = reading.tokens[i]
+    if i == 0 or not token.capital or token.text.isupper() or reading.lower[i] in _NEVER_TITLE:
+        return False
+    before = next((t for t in reversed(reading.tokens[:i]) if t.content), None)
+    behind = next((t for t in reading.tokens[i + 1 :] if t.content), None)
+    beside = (before, behind, *reading.tokens[i + 1 : i + 2])
+    return any(t is not None and t.capital for t in beside)
 
 
 def _reversed_words(claim: Reading, material: Material) -> Iterator[Reversal]:
@@ -175,7 +202,7 @@ def _told(claim: Reading, i: int, material: Material) -> Iterator[tuple[int, int
     for s, stretch in enumerate(material.stretches):
         places = stretch.reading.places
         for stem in places:
-            side = stem == token.stem or stem in same
+            side = stem == token.stem or stem in same or able(stem, token.stem)
             if not side and not (stem in opposite or denies(token.stem, stem)):
                 continue
             claimed = not side and stem in claim.places

@@ -7,6 +7,7 @@ and what is glued to letters («F-16», «COVID-19», «B2B») is a name and no 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,28 +15,50 @@ from typing import Literal
 
 from rag.checking.patterns import (
     BARE_YEAR,
+    BOUND,
+    BOUND_AFTER,
+    BRACKETED,
+    COUNTED,
     DATES,
     DECADE,
+    DOWNWARD,
+    FACTOR,
     FRACTION,
     FY,
-    LOOSE,
+    LIST_MARK,
+    MINUS,
     MONTH_ALONE,
     MONTHS,
     NTH,
     NTH_WORD,
     NUMBER,
+    PER,
+    PERIOD,
     QUARTERS,
     SCALE,
+    SYMBOL_BOUNDS,
     TIME,
     UNIT_WORDS,
+    VERSION,
     WEEKDAY,
     YEARS_RANGE,
+    ZONE,
 )
-from rag.checking.units import CURRENCIES, FRACTIONS, ORDINALS, SCALES, SMALL, UNITS
+from rag.checking.units import (
+    CURRENCIES,
+    FACTORS,
+    FRACTIONS,
+    ORDINALS,
+    PERIODS,
+    SCALES,
+    SMALL,
+    UNITS,
+)  # fmt: skip
 
 Kind = Literal[
-    "number", "percent", "money", "date", "quarter", "decade", "ordinal", "time", "weekday"
-]
+    "number", "percent", "money", "date", "quarter", "decade", "ordinal", "time", "weekday",
+    "factor", "period", "version",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +79,11 @@ class Quantity:
     parts: tuple[int | None, ...] = ()
     loose: bool = False  # «about», «more than», «up to»: another figure may be meant
     scaled: bool = False  # «million» stands beside it
+    bound: str = ""  # about, more, least, less, most; before or after a time
+    minus: bool = False  # a minus or accounting brackets; ``values`` are without the sign
+    unsigned: bool = False  # the sign may be said in words («a loss of»), or be no sign
+    of: str = ""  # «per month», «business» days, the zone of a time
+    counted: bool = False  # a plural follows: «50 million users»
 
     @property
     def ambiguous(self) -> bool:
@@ -84,17 +112,58 @@ def quantities(text: str) -> tuple[Quantity, ...]:
     """The quantities of a text in the order in which they stand."""
     taken = bytearray(len(text))
     found: list[Quantity] = []
-    for reader in (_dates, _times, _quarters, _years, _fractions, _numbers, _ordinals):
+    for reader in (
+        _dates,
+        _versions,
+        _times,
+        _quarters,
+        _years,
+        _fractions,
+        _numbers,
+        _ordinals,
+        _factors,
+    ):
         for quantity in reader(text, taken):
             taken[quantity.start : quantity.end] = b"\1" * (quantity.end - quantity.start)
-            found.append(_loosened(quantity, text))
+            found.append(_placed(quantity, text))
     return tuple(sorted(found, key=lambda q: q.start))
 
 
-def _loosened(quantity: Quantity, text: str) -> Quantity:
-    if LOOSE.search(text[max(0, quantity.start - 24) : quantity.start]):
-        return replace(quantity, loose=True)
-    return quantity
+def _placed(quantity: Quantity, text: str) -> Quantity:
+    """The quantity with what the text around it says of it."""
+    before, after = text[max(0, quantity.start - 24) : quantity.start], text[quantity.end :][:24]
+    found = BOUND.search(before) or BOUND_AFTER.match(after)
+    name = (found.lastgroup or "") if found else ""
+    bound = SYMBOL_BOUNDS.get(name, name)
+    if bound == "more" and quantity.dimension == "time":
+        bound = "least"  # «over three years» is «for three years»
+    placed = replace(
+        quantity, bound=bound, loose=bound not in ("", "before", "after"),
+        of=f"{quantity.of}{_of(quantity.kind, after)}",
+        counted=quantity.kind == "number" and not quantity.unit and bool(COUNTED.match(after)),
+    )  # fmt: skip
+    if quantity.kind not in ("number", "percent", "money"):
+        return placed
+    closed = before.endswith("(") and after.startswith(")")
+    beside = text[max(0, quantity.start - 60) : quantity.end + 40]
+    minus = bool(MINUS.search(before)) or (closed and bool(BRACKETED.search(before)))
+    unsure = bool(LIST_MARK.search(before)) or bool(DOWNWARD.search(beside)) or closed
+    return replace(placed, minus=minus, unsigned=unsure and not (closed and minus))
+
+
+def _of(kind: str, after: str) -> str:
+    """What a figure is counted in besides its unit, comparable: a rate, a zone."""
+    if kind == "time":
+        zone = ZONE.match(after)
+        return (zone["zone"] or "UTC") if zone else ""
+    rate = PER.match(after) if kind in ("number", "percent", "money") else None
+    if rate is None:
+        return ""
+    if rate["period"]:
+        return f"/{PERIODS[rate['period'].lower()]:g}"
+    word = (rate["unit"] or rate["time"]).lower()
+    unit = UNITS.get(word) or UNITS.get(word.removesuffix("s"))
+    return f"/{unit[1]:g}" if unit and unit[0] == "time" else f"/{word.removesuffix('s')}"
 
 
 def _free(pattern: re.Pattern[str], text: str, taken: bytearray) -> Iterator[re.Match[str]]:
@@ -180,18 +249,36 @@ def _numbers(text: str, taken: bytearray) -> Iterator[Quantity]:
         if m["digits"] is None and m["word"].lower() == "one" and not (m["scale"] or m["unit"]):
             continue  # a pronoun more often than a number
         after = text[m.end() : m.end() + 1]
-        if m["digits"] and not (m["ordinal"] or m["scale"] or m["unit"]) and after.isalpha():
+        known = m["ordinal"] or m["scale"] or m["unit"] or m["symbol"] or m["degrees"]
+        if m["digits"] and not known and after.isalpha():
             continue  # glued to letters: a name
         values, step = _written(m["digits"], bool(m["scale"] or m["percent"])) if m["digits"] else (
             (_spoken(m["word"]),), 1.0)  # fmt: skip
-        if m["scale"]:
-            scale = SCALES[m["scale"].lower()]
-            values, step = tuple(v * scale for v in values), step * scale
         kind, unit, factor = _nature(m)
+        scale = _scale(m)
+        factor *= SCALES.get(scale, 1.0) * _power(m)
         yield Quantity(
             kind, m.start(), m.end(), tuple(v * factor for v in values), step * factor, unit,
-            scaled=bool(m["scale"]),
+            scaled=bool(scale), of=(m["which"] or "").lower(),
         )  # fmt: skip
+
+
+def _scale(m: re.Match[str]) -> str:
+    """«m» and «mm» are millions of money and lengths of anything else."""
+    if m["scale"]:
+        scale = m["scale"].lower()
+        return "" if scale == "mm" and not m["sign"] else scale
+    return "m" if m["sign"] and m["unit"] == "m" else ""
+
+
+def _power(m: re.Match[str]) -> float:
+    """«× 10⁵» → 100,000; a ten that is raised itself counts as the first of its factors."""
+    if not m["power"]:
+        return 1.0
+    raised = re.split(r"10\^?", m["power"])[-1]
+    exponent = int(unicodedata.normalize("NFKC", raised).replace("−", "-").strip("-") or 0)
+    exponent *= -1 if raised[:1] in "-⁻" else 1
+    return 10.0 ** min(300, exponent if raised != m["power"] else exponent - 1)
 
 
 def _nature(m: re.Match[str]) -> tuple[Kind, str, float]:
@@ -203,6 +290,12 @@ def _nature(m: re.Match[str]) -> tuple[Kind, str, float]:
         return "money", CURRENCIES[sign], 1.0
     if m["ordinal"]:
         return "ordinal", "", 1.0
+    if m["degrees"]:
+        return "number", "fahrenheit" if "f" in m["degrees"].lower() else "celsius", 1.0
+    if m["scale"] and m["scale"].lower() == "mm":
+        return "number", "length:0.001", 1.0
+    if m["symbol"]:
+        return "number", m["symbol"], 1.0
     if m["unit"]:
         unit = m["unit"].lower()
         if unit in CURRENCIES:
@@ -214,6 +307,9 @@ def _nature(m: re.Match[str]) -> tuple[Kind, str, float]:
 
 def _written(digits: str, decimal: bool) -> tuple[tuple[float, ...], float]:
     """Readings of a number in digits and the size of its last digit."""
+    if not digits[-1].isdecimal():
+        whole, part = digits[:-1].strip(), unicodedata.numeric(digits[-1])
+        return (float(whole or 0) + part,), 0.01  # «2½»
     plain = re.sub(r"['’\u00a0\u202f\u2009 ]", "", digits)
     if re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", plain) and not decimal:
         return (float(plain), float(plain.replace(".", ""))), 0.001
@@ -258,3 +354,18 @@ def _fractions(text: str, taken: bytearray) -> Iterator[Quantity]:
 def _ordinals(text: str, taken: bytearray) -> Iterator[Quantity]:
     for m in _free(NTH_WORD, text, taken):
         yield Quantity("ordinal", m.start(), m.end(), (float(ORDINALS[m.group().lower()]),), 1.0)
+
+
+def _versions(text: str, taken: bytearray) -> Iterator[Quantity]:
+    """«3.2.1», unless its dots may be those of thousands."""
+    for m in _free(VERSION, text, taken):
+        if not re.fullmatch(r"\d{1,3}(?:\.\d{3})+", m.group()):
+            yield Quantity("version", m.start(), m.end(), parts=tuple(map(int, m[0].split("."))))
+
+
+def _factors(text: str, taken: bytearray) -> Iterator[Quantity]:
+    for m in _free(FACTOR, text, taken):
+        value = FACTORS[m["word"].lower()]
+        yield Quantity("factor", m.start(), m.end(), (value,), 1.0)
+    for m in _free(PERIOD, text, taken):
+        yield Quantity("period", m.start(), m.end(), (PERIODS[m.group().lower()],), 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -66,11 +67,17 @@ class Reading:
     @cached_property
     def content(self) -> list[int]:
         """Positions of content words, those inside quantities left out."""
-        taken = [(q.start, q.end) for q in self.quantities]
+        free = self.outside_quantities
+        return [i for i, t in enumerate(self.tokens) if t.content and free[i]]
+
+    @cached_property
+    def outside_quantities(self) -> list[bool]:
+        """For each token whether it begins outside every quantity."""
+        starts = [q.start for q in self.quantities]
+        before = [bisect_right(starts, t.start) for t in self.tokens]
         return [
-            i
-            for i, t in enumerate(self.tokens)
-            if t.content and not any(s <= t.start < e for s, e in taken)
+            not n or t.start >= self.quantities[n - 1].end
+            for n, t in zip(before, self.tokens, strict=True)
         ]
 
     @cached_property
@@ -79,9 +86,9 @@ class Reading:
 
     @cached_property
     def quantity_places(self) -> list[int]:
-        """For each quantity the position of its first token."""
+        """For each quantity the position of the last token that begins before it or with it."""
         starts = [t.start for t in self.tokens]
-        return [sum(s < q.start + 1 for s in starts) - 1 for q in self.quantities]
+        return [bisect_right(starts, q.start) - 1 for q in self.quantities]
 
     @cached_property
     def names(self) -> list[Name]:
@@ -119,10 +126,10 @@ def _mark(quantity: Quantity) -> str:
 def _names(reading: Reading) -> list[Name]:
     found: list[Name] = []
     words, text = reading.tokens, reading.text
-    taken = [(q.start, q.end) for q in reading.quantities]
+    free = reading.outside_quantities
     i = 0
     while i < len(words):
-        if not _starts_name(words[i], reading.lower[i], taken):
+        if not (free[i] and _starts_name(words[i], reading.lower[i])):
             i += 1
             continue
         last = i
@@ -130,7 +137,7 @@ def _names(reading: Reading) -> list[Name]:
             gap = text[words[j - 1].end : words[j].start]
             if gap not in (" ", "-", ". ", ".", " - ", "’s ", "\n"):
                 break
-            if _starts_name(words[j], reading.lower[j], taken):
+            if free[j] and _starts_name(words[j], reading.lower[j]):
                 last = j
             elif reading.lower[j] not in _CONNECTORS:
                 break
@@ -142,10 +149,5 @@ def _names(reading: Reading) -> list[Name]:
     return found
 
 
-def _starts_name(token: Token, lower: str, taken: list[tuple[int, int]]) -> bool:
-    return (
-        token.capital
-        and token.content
-        and lower not in _CALENDAR
-        and not any(s <= token.start < e for s, e in taken)
-    )
+def _starts_name(token: Token, lower: str) -> bool:
+    return token.capital and token.content and lower not in _CALENDAR

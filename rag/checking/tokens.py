@@ -13,13 +13,16 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+#: What is typed and typeset for an apostrophe; U+02BC is a letter to Unicode.
+_APOSTROPHES = "'’‘ʼ＇`´"
 _WORD = re.compile(
     r"(?:[A-Za-z]\.){2,}"  # U.S.
     # N50DS, MH370, A-320 are one word; Q3, FY22 and 45kg are not
     r"|\b(?!(?:FY|Q|H|CY)-?\d)[A-Z]{1,3}-?\d+(?:[A-Z]+\d*)*\b"
-    r"|n[’']t\b|[^\W\d_]+(?=n[’']t\b)"  # does|n't
-    r"|\d+(?:[.,]\d+)*|[^\W\d_]+"
+    rf"|[nN][{_APOSTROPHES}][tT]\b|[^\W\d_]+(?=[nN][{_APOSTROPHES}][tT]\b)"  # does|n't
+    r"|\d+(?:[.,]\d+)*|[^\W\d_ʼ]+"
 )
+_ONE_APOSTROPHE = str.maketrans(dict.fromkeys(_APOSTROPHES, "'"))
 _DOTTED = re.compile(r"(?:[A-Za-z]\.){2,}")
 
 #: Spellings of one thing that no stemming brings together.
@@ -61,9 +64,10 @@ def words(text: str) -> frozenset[str]:
 
 
 def folded(word: str) -> str:
-    """Lower case without accents."""
-    if word.isascii():
+    """Lower case without accents, every apostrophe as «'»."""
+    if word.isascii() and "`" not in word:
         return word.lower()
+    word = word.translate(_ONE_APOSTROPHE)
     decomposed = unicodedata.normalize("NFKD", word.casefold())
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 
@@ -84,7 +88,7 @@ def tokens(text: str) -> list[Token]:
         lower = folded(word).replace("-", "")
         if word == "US":
             lower = "usa"
-        content = lower not in _stop() and lower not in ("n't", "n’t")
+        content = lower not in _stop() and lower != "n't"
         found.append(Token(word, match.start(), match.end(), stem(lower), content, capital))
     return found
 
@@ -144,12 +148,42 @@ def _antonyms() -> dict[str, tuple[frozenset[str], frozenset[str]]]:
     return {w: (frozenset(same[w]), frozenset(opposite[w] - same[w])) for w in same}
 
 
+@lru_cache(maxsize=8192)
+def common(word: str) -> bool:
+    """Whether a capitalised word is none of a name's, by the word lists or by its ending."""
+    lower = folded(word)
+    own = stem(lower)
+    listed = own in _antonyms() or own in _irregular().values() or lower in _stop()
+    return listed or lower.endswith(("ly", "ing", "ed", "tion", "ment", "ness", "ity"))
+
+
+@cache
+def light() -> frozenset[str]:
+    """Stems of the words that may stand for many others."""
+    return frozenset(stem(w) for w in words(wordlists()["light"]))
+
+
+def past(word: str) -> bool:
+    """Whether a folded word looks like a past form: «exploded», «stole»."""
+    return word in _irregular() or (word.endswith("ed") and len(word) > 4)
+
+
 _NOTHING: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
 
 def sides(word: str) -> tuple[frozenset[str], frozenset[str]]:
     """(stems on a stem's own side, stems that contradict it) of the list of opposites."""
     return _antonyms().get(word, _NOTHING)
+
+
+_ABLE = re.compile(r"e?[ai]bl")
+
+
+@lru_cache(maxsize=65536)
+def able(one: str, other: str) -> bool:
+    """Whether one stem is what the other can be done to: «rechargeable»."""
+    short, long = sorted((one, other), key=len)
+    return len(short) > 3 and bool(long.startswith(short) and _ABLE.fullmatch(long[len(short) :]))
 
 
 @lru_cache(maxsize=65536)

@@ -78,11 +78,13 @@ def english(text: str) -> bool:
     letters = [c for c in text if c.isalpha()]
     if not letters or sum(c < "\u0250" for c in letters) < 0.7 * len(letters):
         return False
-    words = [w.lower() for w in _WORDS.findall(text)]
+    words = _WORDS.findall(text)
     if len(words) < _ENOUGH:
         return True
-    ours, theirs = sum(w in _ENGLISH for w in words), sum(w in _FOREIGN for w in words)
-    return theirs <= ours or theirs < 0.12 * len(words)
+    capitals = text.isupper()  # «White Plains, AL» is no Italian, «DER URLAUB IST» is German
+    ours = sum(w.lower() in _ENGLISH for w in words)
+    theirs = sum(w.lower() in _FOREIGN for w in words if capitals or not w.isupper())
+    return theirs <= max(ours, 1) or theirs < 0.12 * len(words)
 
 
 def conversation(text: str) -> bool:

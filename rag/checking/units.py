@@ -12,10 +12,39 @@ CURRENCIES = {
     "eur": "eur", "euro": "eur", "£": "gbp", "gbp": "gbp", "¥": "jpy", "yen": "jpy", "jpy": "jpy",
     "₹": "inr", "inr": "inr", "rupee": "inr", "rs": "inr", "chf": "chf", "cny": "cny",
     "yuan": "cny", "rmb": "cny", "₩": "krw", "won": "krw", "cad": "cad", "c$": "cad",
-    "aud": "aud", "a$": "aud",
+    "aud": "aud", "a$": "aud", "peso": "peso", "franc": "franc", "krona": "krona", "krone": "krone",
+    "ruble": "rub", "rouble": "rub", "rupiah": "idr", "ringgit": "myr", "baht": "thb",
+    "rand": "zar", "dirham": "aed", "dinar": "dinar", "shekel": "ils", "zloty": "pln",
+    "lira": "lira", "forint": "huf",
 }  # fmt: skip
-#: Unit → (dimension, size in the dimension's base).
+#: Unit → (dimension, size in the dimension's base: metre, kilogram, second, litre, km/h, …).
 UNITS = {
+    "m": ("length", 1.0), "nautical mile": ("length", 1852.0),
+    "statute mile": ("length", 1609.344), "g": ("mass", 1e-3), "mg": ("mass", 1e-6),
+    "milligram": ("mass", 1e-6), "mcg": ("mass", 1e-9), "ug": ("mass", 1e-9),
+    "µg": ("mass", 1e-9), "μg": ("mass", 1e-9), "microgram": ("mass", 1e-9),
+    "ng": ("mass", 1e-12), "nanogram": ("mass", 1e-12), "ms": ("time", 1e-3),
+    "millisecond": ("time", 1e-3), "sec": ("time", 1.0), "min": ("time", 60.0),
+    "h": ("time", 3600.0), "hr": ("time", 3600.0), "annum": ("time", 31557600.0),
+    "l": ("volume", 1.0), "ml": ("volume", 1e-3), "milliliter": ("volume", 1e-3),
+    "millilitre": ("volume", 1e-3), "cl": ("volume", 1e-2), "dl": ("volume", 0.1),
+    "cc": ("volume", 1e-3), "m/s": ("speed", 3.6), "km/h": ("speed", 1.0), "kph": ("speed", 1.0),
+    "kt": ("speed", 1.852), "watt": ("power", 1.0), "kw": ("power", 1e3), "gw": ("power", 1e9),
+    "hp": ("power", 745.7), "horsepower": ("power", 745.7), "kwh": ("energy", 1.0),
+    "kilowatt-hour": ("energy", 1.0), "mwh": ("energy", 1e3), "gwh": ("energy", 1e6),
+    "joule": ("energy", 1 / 3.6e6), "kj": ("energy", 1 / 3600), "calorie": ("energy", 1.163e-6),
+    "kcal": ("energy", 1.163e-3), "psi": ("pressure", 6.895), "bar": ("pressure", 100.0),
+    "mbar": ("pressure", 0.1), "hpa": ("pressure", 0.1), "kpa": ("pressure", 1.0),
+    "mpa": ("pressure", 1e3), "atm": ("pressure", 101.325), "kb": ("data", 1e3),
+    "kilobyte": ("data", 1e3), "mb": ("data", 1e6), "megabyte": ("data", 1e6),
+    "gb": ("data", 1e9), "gigabyte": ("data", 1e9), "tb": ("data", 1e12),
+    "terabyte": ("data", 1e12), "hz": ("frequency", 1.0), "hertz": ("frequency", 1.0),
+    "khz": ("frequency", 1e3), "kilohertz": ("frequency", 1e3), "mhz": ("frequency", 1e6),
+    "megahertz": ("frequency", 1e6), "ghz": ("frequency", 1e9), "gigahertz": ("frequency", 1e9),
+    "volt": ("voltage", 1.0), "kv": ("voltage", 1e3), "kilovolt": ("voltage", 1e3),
+    "millivolt": ("voltage", 1e-3), "ampere": ("current", 1.0), "amp": ("current", 1.0),
+    "milliampere": ("current", 1e-3), "ohm": ("resistance", 1.0), "rpm": ("rotation", 1.0),
+    "decibel": ("loudness", 1.0), "db": ("loudness", 1.0),
     "km": ("length", 1000.0), "kilometer": ("length", 1000.0), "kilometre": ("length", 1000.0),
     "meter": ("length", 1.0), "metre": ("length", 1.0), "cm": ("length", 0.01),
     "centimeter": ("length", 0.01), "centimetre": ("length", 0.01), "mm": ("length", 0.001),
@@ -33,6 +62,22 @@ UNITS = {
     "megawatt": ("power", 1e6), "mw": ("power", 1e6), "gigawatt": ("power", 1e9),
     "kilowatt": ("power", 1e3),
 }  # fmt: skip
+
+_LENGTHS = {word: size for word, (dimension, size) in UNITS.items() if dimension == "length"}
+UNITS |= {f"{s} {w}": ("area", size**2) for w, size in _LENGTHS.items() for s in ("square", "sq")}
+UNITS |= {f"{w}{mark}": ("area", _LENGTHS[w] ** 2) for w in ("m", "km", "cm") for mark in "²2"}
+UNITS |= {
+    f"{c} {w}": ("volume", 1e3 * size**3) for w, size in _LENGTHS.items() for c in ("cubic", "cu")
+}
+#: How often something happens → seconds between.
+PERIODS = {
+    "hourly": 3600.0, "daily": 86400.0, "weekly": 604800.0, "monthly": 2629800.0,
+    "quarterly": 7889400.0, "annually": 31557600.0, "yearly": 31557600.0,
+}  # fmt: skip
+#: Words that multiply.
+FACTORS = {"doubl": 2.0, "twice": 2.0, "twofold": 2.0, "tripl": 3.0, "thrice": 3.0,
+           "threefold": 3.0, "quadrupl": 4.0, "fourfold": 4.0, "fivefold": 5.0,
+           "tenfold": 10.0}  # fmt: skip
 
 _ONES = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen
 fifteen sixteen seventeen eighteen nineteen"""

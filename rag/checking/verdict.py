@@ -5,7 +5,7 @@
 | contradicted | a rule found that the evidence says otherwise |
 | not supported | a number that is nowhere in the evidence, or a score below the lower cut |
 | supported | word for word in the evidence, or a calibrated model's yes; and no rule objects |
-| no mismatch | the score at or above the upper cut, or an uncalibrated model's yes |
+| no mismatch | the score at or above the upper cut, names and predicates found; or a model's yes |
 | unverified | everything else |
 
 Rules may overrule a model's yes; nothing turns its no into a yes.
@@ -25,6 +25,10 @@ WORD_FOR_WORD = "stands in the source word for word"
 #: Score shown for a claim that stands in the evidence word for word. Set by hand: nearly sure, and
 #: never quite.
 VERBATIM = 0.99
+
+#: Rules whose note leaves too much open for code alone to say «no mismatch». They move the label
+#: only: the score weighs absent words by itself.
+_OPEN = frozenset(("absent name", "absent predicate"))
 
 #: The most a score may be where a rule objects, so that score and label never disagree.
 _OBJECTED = 0.2
@@ -99,6 +103,8 @@ def _label(
         return "unverified", said + noted
     if offline.probability < coefficients().accept:
         return "unverified", [*noted, "too little of it found in the source to say"]
+    if any(f.rule in _OPEN for f in offline.findings):
+        return "unverified", noted
     if offline.weak:
         return "unverified", [*noted, offline.weak]
     return "no_mismatch", noted

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 
 from rag.errors import ModelUnavailable, ReplyInvalid, UsageError
+from rag.settings import shown_address
 
 SHOWN_CHARACTERS = 200  # of a server's own words: enough for the cause, still one readable line
 
@@ -229,9 +230,8 @@ def _error_text(body: str) -> str:
 
 
 def _parsed(name: str, url: str) -> httpx.URL:
-    shown = url.rpartition("@")[2]  # what stands before an @ may be a password
-    problem = f"the address of {name}, «{shown}», is not a usable one"
-    remedy = "write it like http://127.0.0.1:11434"
+    problem = f"the address of {name}, «{shown_address(url)}», is not a usable one"
+    remedy = "write it like http://127.0.0.1:11434, without a ? or #"
     try:
         parsed = httpx.URL(url if "://" in url else f"http://{url}")
     except httpx.InvalidURL:

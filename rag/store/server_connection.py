@@ -30,7 +30,7 @@ from rag.errors import (
     StoreUnavailable,
     UsageError,
 )
-from rag.settings import Settings
+from rag.settings import Settings, shown_address
 
 MEMORY = "memory://"
 
@@ -178,10 +178,9 @@ def _client(url: str, host: str, key: str, timeout: int) -> QdrantClient:
 
 
 def _address(url: str) -> SplitResult:
-    shown = url.rpartition("@")[2]  # what stands before an @ may be a password
     error = UsageError(
-        f"the address of Qdrant, «{shown}», is not a usable one",
-        "write it like http://127.0.0.1:6333, with the key in RAG_QDRANT_API_KEY",
+        f"the address of Qdrant, «{shown_address(url)}», is not a usable one",
+        "write it like http://127.0.0.1:6333, without a ? or #, and the key in RAG_QDRANT_API_KEY",
     )
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
