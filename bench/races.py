@@ -279,7 +279,7 @@ def races(base: Path, rounds: int, dice: random.Random) -> int:
     print(f"## {rounds} races of two ingests\n\n| how both ended | rounds |\n| --- | ---: |")
     for ends in sorted({one.ends for one in done}):
         print(f"| {' and '.join(ends)} | {sum(one.ends == ends for one in done)} |")
-    slowest = max(one.refused_after for one in done)
+    slowest = max((one.refused_after for one in done), default=0.0)
     print(f"\nThe slowest refusal came {slowest:.2f} s after its start, start-up included.")
     late = slowest > _REFUSED_WITHIN
     return sum(bool(one.wrong) for one in done) + late

@@ -105,7 +105,8 @@ def word_for_word(claim: str, material: Material, *, quotation: bool = False) ->
                     own, touched[0], touched[-1], material.titles
                 )
             if says:
-                return Quote(text[start:end], index)
+                stop = end + (unquoted.endswith(".") and text[end : end + 1] == ".")
+                return Quote(text[start:stop], index)
     return None
 
 
@@ -163,7 +164,8 @@ def _taken_back(own: Sequence[Stretch], first: int, last: int, titles: Sequence[
     names = _STATEMENT.search(before) or _FOLLOWING.search(before)
     if names and _UNTRUE.search(before):
         return True
-    heading = next((s.text for s in reversed(own[:first]) if s.text[-1] not in ".!?…"), "")
+    headings = (s.text for s in reversed(own[:first]) if s.text[-1].isalnum() or s.text[-1] == ":")
+    heading = next(headings, "")
     return any(_UNTRUE.search(text) for text in (heading, *titles))
 
 
