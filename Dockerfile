@@ -18,7 +18,7 @@ WORKDIR /src
 # torch alone first: the largest layer, rebuilt only when its version changes
 COPY constraints.txt ./
 ARG TORCH_INDEX=""
-RUN pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} --constraint constraints.txt torch
+RUN env ${TORCH_INDEX:+PIP_INDEX_URL="$TORCH_INDEX"} pip install --constraint constraints.txt torch
 
 COPY pyproject.toml README.md LICENSE ./
 COPY prompts prompts

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
 
-from rag.options import common_options
+from rag.options import LazyGroup, common_options
 
 #: Subcommand → where it lives.
 _COMMANDS = {
@@ -21,19 +19,7 @@ _COMMANDS = {
 }
 
 
-class _Lazy(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
-            return None
-        module, _, name = _COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(module), name)
-        return command
-
-
-@click.command("eval", cls=_Lazy, no_args_is_help=False)
+@click.command("eval", cls=LazyGroup, lazy=_COMMANDS, no_args_is_help=False)
 @common_options
 def eval_() -> None:
     """Score the pipeline on your own questions, and see what got worse.

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import click
 
 from rag.cli_screen import Screen
 from rag.errors import EXIT_FLAGGED, EXIT_REFUSED, UsageError
-from rag.options import common_options, file_filter, print_json, run, say, settings_from
+from rag.options import LazyGroup, common_options, file_filter, print_json, run, say, settings_from
 from rag.records import Answer
 from rag.render import coverage_line, json_text, passage_lines
 
@@ -31,21 +30,10 @@ _COMMANDS = {
 }
 
 
-class _Lazy(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
-            return None
-        module, _, name = _COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(module), name)
-        return command
-
-
 @click.command(
-    cls=_Lazy, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]}
-)
+    cls=LazyGroup, lazy=_COMMANDS, no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
 @click.version_option(package_name="affidavit")
 @common_options
 def cli() -> None:

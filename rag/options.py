@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from typing import Any, TypeVar
 
 import click
@@ -29,6 +30,24 @@ _COMMON = {
     "openai_url": ("Address of an OpenAI-compatible server.", "URL"),
     "embedder": ("Embedding model: bundled, a folder or a hub name.", "MODEL"),
 }
+
+
+class LazyGroup(click.Group):
+    """Subcommands found by name when they are called. ``lazy``: name → «module:function»."""
+
+    def __init__(self, *arguments: Any, lazy: Mapping[str, str], **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self._lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in self._lazy:
+            return None
+        module, _, name = self._lazy[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
 
 
 def common_options(command: F) -> F:
