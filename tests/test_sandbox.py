@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -23,6 +24,15 @@ from rag.records import Ending, Opening, Section
 
 SAMPLES = Path(__file__).parents[1] / "data" / "samples"
 GENEROUS = Limits(silence=60, memory=1 << 30)
+
+
+@pytest.fixture
+def readers() -> Callable[[], list[psutil.Process]]:
+    """The processes that the test started: an earlier one may have left Python's own helper of
+    `multiprocessing`, which lives as long as the tests do."""
+    before = psutil.Process().children(recursive=True)
+    return lambda: [p for p in psutil.Process().children(recursive=True) if p not in before]
+
 
 #: Speaks the worker's protocol and does what the title says: faults that no file gives on demand.
 SCRIPTED = textwrap.dedent(
@@ -186,12 +196,14 @@ def test_no_time_runs_while_nobody_takes_the_parts() -> None:
     assert pages_of(taken) == [1, 2, 3, 4, 5]
 
 
-def test_closing_early_ends_children_whatever_they_do() -> None:
+def test_closing_early_ends_children_whatever_they_do(
+    readers: Callable[[], list[psutil.Process]],
+) -> None:
     pool = Pool(Limits(60, 1 << 30), 2, command=(sys.executable, "-c", SCRIPTED))
     for parts in pool.read_all([Request(Path("x"), t) for t in ("sleeper 2", "flat", "fine")]):
         assert isinstance(next(parts), Opening)
         break
-    children = psutil.Process().children(recursive=True)
+    children = readers()
     assert children
     pool.close()
     psutil.wait_procs(children, timeout=10)
@@ -394,14 +406,16 @@ def test_no_file_of_the_folder_we_stand_in_runs(name: str, tmp_path: Path) -> No
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_child_is_not_given_our_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_is_not_given_our_keys(
+    monkeypatch: pytest.MonkeyPatch, readers: Callable[[], list[psutil.Process]]
+) -> None:
     monkeypatch.setenv("RAG_QDRANT_API_KEY", "s3cret")
     child = Child(GENEROUS)
     child.begin_file()
     try:
         reply = child.ask(Request(SAMPLES / "README.md", "r").line())
         next(reply)
-        (process,) = psutil.Process().children()
+        (process,) = readers()
         assert "s3cret" not in json.dumps(process.environ())
         list(reply)
     finally:
@@ -434,16 +448,16 @@ def test_whatever_a_library_prints_stays_in_the_child(tmp_path: Path) -> None:
     assert locked_in(code, tmp_path) == "done"
 
 
-def test_passwords_go_through_the_pipe_and_not_the_command_line() -> None:
+def test_passwords_go_through_the_pipe_and_not_the_command_line(
+    readers: Callable[[], list[psutil.Process]],
+) -> None:
     child = Child(GENEROUS)
     request = Request(SAMPLES / "README.md", "r", options=Options(passwords=("s3cret",)))
     child.begin_file()
     try:
         reply = child.ask(request.line())
         next(reply)
-        (process,) = [
-            p for p in psutil.Process().children() if "ingest.worker" in " ".join(p.cmdline())
-        ]
+        (process,) = readers()
         assert "s3cret" not in " ".join(process.cmdline()) + json.dumps(process.environ())
         assert "s3cret" not in repr(request)
         list(reply)
@@ -452,7 +466,9 @@ def test_passwords_go_through_the_pipe_and_not_the_command_line() -> None:
 
 
 @pytest.mark.parametrize(("held", "processes"), [(0, 1), (160, 2)])
-def test_a_child_that_has_grown_is_replaced_between_files(held: int, processes: int) -> None:
+def test_a_child_that_has_grown_is_replaced_between_files(
+    held: int, processes: int, readers: Callable[[], list[psutil.Process]]
+) -> None:
     """Else the next file would meet the limit for what the one before has left behind."""
     program = f"kept = b'x' * ({held} << 20); import ingest.worker as w; w.main(200 << 20)"
     child = Child(Limits(60, 200 << 20), (sys.executable, "-c", program))
@@ -462,14 +478,16 @@ def test_a_child_that_has_grown_is_replaced_between_files(held: int, processes: 
             child.begin_file()
             reply = child.ask(Request(SAMPLES / "README.md", "r").line())
             next(reply)
-            pids |= {process.pid for process in psutil.Process().children()}
+            pids |= {process.pid for process in readers()}
             assert [kind for kind, _ in reply][-1] == "ending"
     finally:
         child.close()
     assert len(pids) == processes
 
 
-def test_a_child_that_was_killed_between_two_files_is_replaced() -> None:
+def test_a_child_that_was_killed_between_two_files_is_replaced(
+    readers: Callable[[], list[psutil.Process]],
+) -> None:
     """The system may end it when memory is short; the next file has done nothing wrong."""
     child = Child(GENEROUS)
     try:
@@ -477,7 +495,7 @@ def test_a_child_that_was_killed_between_two_files_is_replaced() -> None:
             child.begin_file()
             reply = child.ask(Request(SAMPLES / "README.md", "r").line())
             assert [kind for kind, _ in reply][-1] == "ending"
-            for process in psutil.Process().children():
+            for process in readers():
                 process.kill()
                 process.wait()
     finally:
