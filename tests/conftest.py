@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import io
 import ipaddress
@@ -11,7 +12,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from unittest import mock
 
 import pytest
 
+import rag.embedder
 from ingest import ingest_folder
 from rag.cli import cli
 from rag.options import run
@@ -182,6 +184,28 @@ def _nobody_steers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # ---------------------------------------------------------------------- real parts
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_are_loaded_once() -> Iterator[None]:
+    """Many commands in one process share the real runtimes of a model file as long as it is the
+    same file: opening one takes a third of a second, four times what a command does with it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("onnx_runtime", "openvino_runtime"):
+            patch.setattr(rag.embedder, name, _once(getattr(rag.embedder, name)))
+        yield
+
+
+def _once(load: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    @functools.cache
+    def loaded(model: Path, changed: int, size: int) -> Any:
+        return load(model)
+
+    def of_file(model: Path) -> Any:
+        there = model.stat() if model.exists() else None
+        return loaded(model, *((there.st_mtime_ns, there.st_size) if there else (0, 0)))
+
+    return of_file
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ About 150 steps as they stand; more than a thousand with ``AFFIDAVIT_LONG=1`` in
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import itertools
 import os
@@ -15,7 +14,6 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -28,7 +26,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-import rag.embedder
 from ingest import ingest_folder
 from rag.records import FileRecord
 from rag.store.base import chunk_id
@@ -226,13 +223,9 @@ class Folder(RuleBasedStateMachine):
             assert len(list(generations.iterdir())) == 1
 
 
-def test_after_any_history_of_a_folder_the_index_equals_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_after_any_history_of_a_folder_the_index_equals_it() -> None:
     """Ledger, chunk ids and search agree with the folder after every ingest: created, changed,
     renamed, deleted, reverted, copied, replaced by a folder, touched, spoilt and mended files."""
-    once = functools.cache(rag.embedder.openvino_runtime)
-    monkeypatch.setattr(rag.embedder, "openvino_runtime", once)
     while len(performed) < CHANGES:
         run_state_machine_as_test(
             Folder,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import re
@@ -22,7 +21,6 @@ import numpy as np
 import pytest
 import qdrant_edge as edge
 
-import rag.embedder
 from ingest import ingest_folder
 from rag import failpoints
 from rag.errors import (
@@ -96,15 +94,6 @@ def state(index: Path) -> list[tuple[str, str, str]]:
 def numbered(index: Path) -> list[str]:
     """The generations on disk."""
     return sorted(p.name for p in (index / "generations").iterdir())
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_runtime() -> Iterator[None]:
-    """Compile the model for folders once for all the runs of this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        once = functools.cache(rag.embedder.openvino_runtime)
-        patch.setattr(rag.embedder, "openvino_runtime", once)
-        yield
 
 
 @pytest.fixture

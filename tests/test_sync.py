@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import shutil
@@ -11,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +20,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import rag.embedder
 from ingest import ingest_folder
 from ingest import plan as plan_module
 from ingest.discover import Found
@@ -45,15 +42,6 @@ COUNTERS = [
 APPLES = "# Apples\n\nApples cost three euros a kilogram.\n"
 PEARS = "Pears are harvested in September.\n"
 PLUMS = "Plums are dried in the sun.\n"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_runtime() -> Iterator[None]:
-    """Compile the model for folders once for all the runs of this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        once = functools.cache(rag.embedder.openvino_runtime)
-        patch.setattr(rag.embedder, "openvino_runtime", once)
-        yield
 
 
 class Place:
