@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from rag.errors import UsageError
-from rag.options import common_options, print_json, settings_from
+from rag.options import as_typed, common_options, print_json, settings_from
 
 
 @click.command()
@@ -36,5 +36,6 @@ def ingest(
     if as_json:
         print_json(report.to_dict())
     else:
-        click.echo("\n".join(summary(report, dry_run=how["dry_run"])))
+        lines = summary(report, dry_run=how["dry_run"])
+        click.echo("\n".join([*lines[:-1], as_typed(lines[-1])]))
     return report.exit_code

@@ -72,7 +72,8 @@ class Template:
 
 def load(name: str = "answer") -> Template:
     """A template shipped here by its name, or any file by its path. Raises TemplateError."""
-    path = Path(name) if name.endswith(".md") or "/" in name else _FOLDER / f"{name}.md"
+    given = name.endswith(".md") or "/" in name or Path(name).is_file()
+    path = Path(name) if given else _FOLDER / f"{name}.md"
     template = _read(path, "question")
     if REFUSAL not in template.rules:
         raise TemplateError(f"prompt template {path}: its rules do not teach «{REFUSAL}»")
@@ -97,7 +98,7 @@ def _read(path: Path, asks: Literal["question", "claim"]) -> Template:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise TemplateError(f"prompt template {path} cannot be read") from error
+        raise TemplateError(_missing(path)) from error
     parts = _PARTS.match(text.replace("\r\n", "\n"))
     if not parts:
         raise TemplateError(f"prompt template {path} lacks its «# rules» or «# material» part")
@@ -107,6 +108,12 @@ def _read(path: Path, asks: Literal["question", "claim"]) -> Template:
         raise TemplateError(f"prompt template {path} lacks {' and '.join(missing)} in its material")
     rules, material = parts["rules"].strip() + "\n", parts["material"].strip() + "\n"
     return Template(path.stem, rules, material, asks)
+
+
+def _missing(path: Path) -> str:
+    if path.parent == _FOLDER:  # where a bare name is looked for, which nobody has typed
+        return f"«{path.stem}» is no file here, and no prompt template of that name ships"
+    return f"prompt template {path} cannot be read"
 
 
 def fence(number: int, text: str, *, file: str, page: int | None = None) -> str:

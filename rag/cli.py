@@ -12,7 +12,16 @@ import click
 
 from rag.cli_screen import Screen
 from rag.errors import EXIT_FLAGGED, EXIT_REFUSED, UsageError
-from rag.options import LazyGroup, common_options, file_filter, print_json, run, say, settings_from
+from rag.options import (
+    LazyGroup,
+    answer_options,
+    common_options,
+    file_filter,
+    print_json,
+    run,
+    say,
+    settings_from,
+)
 from rag.records import Answer
 from rag.render import coverage_line, json_text, passage_lines
 
@@ -78,19 +87,8 @@ def search(
 
 @click.command()
 @click.argument("question")
-@click.option("--generator", metavar="auto|ollama|openai|extractive", help="Who writes the answer.")
-@click.option("--model", metavar="NAME", help="Model of the generator.")
-@click.option("-k", "ask_k", type=click.IntRange(1, 100), help="How many passages (default 5).")
+@answer_options
 @click.option("--filter", "filters", multiple=True, metavar="file=GLOB", help="Only these files.")
-@click.option("--prompt", metavar="FILE", help="Another prompt template.")
-@click.option("--context", type=click.IntRange(256), help="Tokens for prompt and answer.")
-@click.option("--answer-tokens", type=click.IntRange(16), help="Tokens kept for the answer.")
-@click.option("--gate", type=click.FloatRange(0, 1), help="Lowest similarity that may answer.")
-@click.option("--reranker", metavar="MODEL", help="Cross-encoder for a second look.")
-@click.option(
-    "--verifier", metavar="auto|rules|decision|nli|judge", help="Which model checks, if any."
-)
-@click.option("--verifier-model", metavar="NAME", help="NLI model's folder or hub name, or judge.")
 @click.option("--no-verify", "verify", flag_value=False, default=None, help="Check no sentence.")
 @click.option(
     "--repair", is_flag=True, default=None, help="Send flagged sentences back to the model, once."
@@ -118,6 +116,8 @@ def ask(
     from rag.pipeline import Pipeline
 
     settings = settings_from(ctx, flags)
+    if strict and not settings.verify:
+        raise UsageError("--strict has nothing to go by without the check", "leave out --no-verify")
     if save:
         _must_be_savable(save)
     live = not as_json and sys.stdout.isatty()

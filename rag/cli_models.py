@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 
 import click
@@ -41,7 +42,10 @@ def pull(ctx: click.Context, /, name: str | None) -> None:
     settings = settings_from(ctx)
     wanted = name or settings.model
     server = _server(settings)
-    with click.progressbar(length=1, label=one_line(wanted), show_eta=True) as bar:
+    with click.progressbar(
+        length=1, label=one_line(wanted), show_eta=True, file=sys.stderr,
+        hidden=not sys.stderr.isatty(),
+    ) as bar:  # fmt: skip
 
         def show(step: str, done: int, total: int) -> None:
             bar.label = one_line(f"{wanted}: {step}")[:48]

@@ -12,6 +12,7 @@ from typing import TextIO
 
 import click
 
+from rag.options import as_typed
 from rag.records import Answer, Passage, Sentence
 from rag.render import (
     MARKS,
@@ -156,7 +157,7 @@ class Screen:
             click.echo(f"Refused: {one_line(answer.refusal_reason)}.")
         for notice in answer.notices:
             self.notice(notice)
-        last = f"{author_line(answer)} {coverage_line(answer.coverage)}"
+        last = as_typed(f"{author_line(answer)} {coverage_line(answer.coverage)}")
         click.echo("\n".join(_hanging(last) if self._live else [last]))
 
     def _replaced(self, void: LiveText) -> LiveText:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from rag.options import common_options, print_json, settings_from
+from rag.options import as_typed, common_options, print_json, settings_from
 from rag.records import HARMLESS, FileRecord
 from rag.render import one_line
 
@@ -151,9 +151,9 @@ def _problem_lines(files: list[FileRecord], *, whole: bool) -> Iterator[str]:
         if whole:
             yield f"  {'':<14} → {remedy(record)}"
     if len(bad) > _NAMED and not whole:
-        yield f"  … and {len(bad) - _NAMED:,} more: rag status --failed"
+        yield as_typed(f"  … and {len(bad) - _NAMED:,} more: rag status --failed")
     elif bad and not whole:
-        yield "What to do about each: rag status --failed"
+        yield as_typed("What to do about each: rag status --failed")
 
 
 def _pages(record: FileRecord) -> str:

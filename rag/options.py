@@ -6,6 +6,9 @@ import contextlib
 import errno
 import functools
 import json
+import os
+import re
+import shlex
 import signal
 import sys
 import threading
@@ -64,8 +67,7 @@ def common_options(command: F) -> F:
 
     decorated: Any = wrapped
     for name, (text, metavar) in reversed(_COMMON.items()):
-        flag = "--" + name.replace("_", "-")
-        decorated = click.option(flag, name, metavar=metavar, help=text)(decorated)
+        decorated = click.option(_flag(name), name, metavar=metavar, help=text)(decorated)
     decorated = click.option("--config", metavar="FILE", help="Settings file (default rag.toml).")(
         decorated
     )
@@ -73,6 +75,34 @@ def common_options(command: F) -> F:
         decorated
     )
     return result
+
+
+#: How a question is answered. Each is a setting; see `rag.settings.Settings`.
+_ANSWER = (
+    click.option(
+        "--generator", metavar="auto|ollama|openai|extractive", help="Who writes the answer."
+    ),
+    click.option("--model", metavar="NAME", help="Model of the generator."),
+    click.option("-k", "ask_k", type=click.IntRange(1, 100), help="How many passages (default 5)."),
+    click.option("--prompt", metavar="FILE", help="Another prompt template."),
+    click.option("--context", type=click.IntRange(256), help="Tokens for prompt and answer."),
+    click.option("--answer-tokens", type=click.IntRange(16), help="Tokens kept for the answer."),
+    click.option("--gate", type=click.FloatRange(0, 1), help="Lowest similarity that may answer."),
+    click.option("--reranker", metavar="MODEL", help="Cross-encoder for a second look."),
+    click.option(
+        "--verifier", metavar="auto|rules|decision|nli|judge", help="Which model checks, if any."
+    ),
+    click.option(
+        "--verifier-model", metavar="NAME", help="NLI model's folder or hub name, or judge."
+    ),
+)
+
+
+def answer_options(command: F) -> F:
+    """Add the options on how a question is answered, the same for one question and for many."""
+    for option in reversed(_ANSWER):
+        command = option(command)
+    return command
 
 
 def settings_from(context: click.Context, flags: Mapping[str, Any] | None = None) -> Settings:
@@ -107,7 +137,30 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 def say(text: str) -> None:
     """A line for people, on standard error."""
-    click.echo(one_line(text), err=True)
+    click.echo(one_line(as_typed(text)), err=True)
+
+
+def as_typed(text: str) -> str:
+    """``text`` with its hints such as «rag status --failed» made ready to be typed: with the index
+    that this call was given, unless naming that would tell a password."""
+    context = click.get_current_context(silent=True)
+    return _with_place(text, context.ensure_object(dict)) if context else text
+
+
+def _with_place(text: str, kept: Mapping[str, Any]) -> str:
+    words = [w for name in _PLACE if name in kept for w in (_flag(name), str(kept[name]))]
+    if not words or any(secret in word for word in words for secret in kept.get("secrets", ())):
+        return text
+    return _HINT.sub(lambda found: f"{found[0]} {shlex.join(words)}", text)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+#: What says where the index is, and the commands that go there. `rag eval` completes its own hints.
+_PLACE = ("config", "index", "qdrant_url", "collection")
+_HINT = re.compile(r"(?<![\w./-])rag (?:ingest|status|search|ask|verify|doctor)\b")
 
 
 def run(command: click.Command, arguments: list[str] | None = None) -> int:
@@ -116,6 +169,7 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
     SIGTERM (`timeout`, `docker stop`) interrupts it like Ctrl-C, with the same exit code.
     """
     kept: dict[str, Any] = {}
+    _open_closed_streams()
     _speak_utf8()
     try:
         with _interrupted_by_sigterm():
@@ -183,8 +237,21 @@ def _fail(text: str, code: int, kept: dict[str, Any]) -> int:
         for secret in kept.get("secrets", ()):
             details = details.replace(secret, "•••")
         click.echo(plain(details), err=True)
-    click.echo(f"rag: {one_line(text)}", err=True)
+    click.echo(f"rag: {one_line(_with_place(text, kept))}", err=True)
     return code
+
+
+def _open_closed_streams() -> None:
+    """`rag … >&-` leaves no stream to write to, and its number to the first file that is opened,
+    which a library's careless word would then go into."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, number)
+            if nowhere != number:
+                os.close(nowhere)
+            stream = os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False)
+            setattr(sys, name, stream)
 
 
 def _speak_utf8() -> None:

@@ -14,7 +14,7 @@ from rag.errors import UsageError
 from rag.fingerprint import must_be_askable
 from rag.gate import too_weak, unquotable
 from rag.generators.base import Generator
-from rag.generators.choose import choose_generator
+from rag.generators.choose import choose_generator, must_name_a_server
 from rag.generators.extractive import ExtractiveGenerator
 from rag.prompting import build_prompt, load_template
 from rag.records import Answer, Coverage, Passage, Prompt, Repair
@@ -104,6 +104,7 @@ class Pipeline:
         Raises UsageError, StoreUnavailable, ModelUnavailable or ReplyInvalid.
         """
         watch, clock = watch or Silent(), Clock()
+        self._must_be_possible()
         repair = self._repairing(repair)
         wanted = self._checked(question, k, self.settings.ask_k)
         passages = self._retriever.gather(question, wanted, files)
@@ -164,6 +165,14 @@ class Pipeline:
         if not self._closed:
             self._closed = True
             self._reader.close()
+
+    def _must_be_possible(self) -> None:
+        """A setting that cannot work is wrong whatever is asked, and before anything is shown."""
+        from rag.checking.models.choose import must_name_a_model
+
+        must_name_a_server(self.settings)
+        if self.settings.verify:
+            must_name_a_model(self.settings)
 
     def _repairing(self, wanted: bool | None) -> bool:
         repair = self.settings.repair if wanted is None else wanted

@@ -110,7 +110,7 @@ class Retriever:
         if not found:
             raise UsageError(
                 f"--filter file={pattern} matches none of {len(known)} indexed files",
-                "rag status lists them",
+                "rag status --json lists them",
             )
         return found
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import ModelUnavailable
+from rag.hub import must_be_within_reach
 
 Vectors = NDArray[np.float32]
 
@@ -92,7 +93,12 @@ class SentenceModel:
 _PASSAGE_NAMES = ("passage", "document", "corpus")
 
 
+#: What to do about an embedding model that is not there.
+_WHERE = "give a local folder or, with a network, a hub name that carries safetensors weights"
+
+
 def _load(source: str) -> Any:
+    must_be_within_reach(source, "embedding model", _WHERE)
     from sentence_transformers import SentenceTransformer
 
     try:
@@ -104,8 +110,7 @@ def _load(source: str) -> Any:
         )
     except Exception as error:  # the hub client, the loader and torch leak a dozen kinds
         raise ModelUnavailable(
-            f"embedding model «{source}» cannot be loaded: {_first_line(error)}",
-            "give a local folder or, with a network, a hub name that carries safetensors weights",
+            f"embedding model «{source}» cannot be loaded: {_first_line(error)}", _WHERE
         ) from error
 
 
@@ -116,6 +121,8 @@ def cross_encoder(
 
     Raises ModelUnavailable, saying ``what`` is missing and what to do ``otherwise``.
     """
+    remedy = f"give a local folder or a hub name, or {otherwise}"
+    must_be_within_reach(source, what, remedy)
     with _quietly():
         from sentence_transformers import CrossEncoder
 
@@ -129,8 +136,7 @@ def cross_encoder(
             )
         except Exception as error:
             raise ModelUnavailable(
-                f"{what} «{source}» cannot be loaded: {_first_line(error)}",
-                f"give a local folder or a hub name, or {otherwise}",
+                f"{what} «{source}» cannot be loaded: {_first_line(error)}", remedy
             ) from error
 
 

@@ -168,8 +168,7 @@ def _convert(name: str, value: Any, source: str) -> Any:
         shown = shown_address(str(value)) if name.endswith("_url") else str(value)
         shown = "(hidden)" if name.endswith("_key") else f"«{shown}»"
         raise UsageError(
-            f"{source}: {name} = {shown} is not {_wanted(name, kind)}",
-            f"give {_wanted(name, kind)}",
+            f"{source}: {name} = {shown} cannot be used", f"give {_wanted(name, kind)}"
         ) from None
     return converted
 

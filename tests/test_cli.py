@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -612,6 +613,19 @@ def test_a_reader_who_has_had_enough_ends_it_quietly(samples_index: Path) -> Non
         env=clean_environment(), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_without_a_stream_to_write_to_it_ends_as_with_one(samples_index: Path, closed: str) -> None:
+    """And no file that is opened later takes the stream's place."""
+    words = [sys.executable, "-m", "rag", "search", "fence", "--index", str(samples_index)]
+    done = subprocess.run(
+        ["bash", "-c", f"{shlex.join(words)} {closed}"], env=clean_environment(), check=False,
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "error" not in done.stderr
+    assert bool(done.stdout) == (" >&-" not in f" {closed}")
 
 
 def test_output_on_a_full_disk_is_exit_16(samples_index: Path) -> None:

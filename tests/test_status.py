@@ -121,7 +121,7 @@ def test_the_overview_counts_readers_hidden_words_and_names_problems(small: Path
         "  too_large      big.xlsx: needs more memory than a reader may use",
         "  password       locked.pdf: opens only with a password",
         "  no_text        scan.pdf: no text on any of 2 pages (pages 1, 2)",
-        "What to do about each: rag status --failed",
+        f"What to do about each: rag status --index {small} --failed",
     ]
 
 
@@ -147,8 +147,20 @@ def test_two_thousand_failures_leave_the_overview_readable(large: Path) -> None:
     """The first twenty are named, the rest counted; with --failed all are there."""
     shown = text(large)
     assert len(shown) == 7 + 20 + 1
-    assert shown[-1] == "  … and 1,980 more: rag status --failed"
+    assert shown[-1] == f"  … and 1,980 more: rag status --index {large} --failed"
     assert len(text(large, "--failed")) == 7 + 2 * 2000
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_what_to_type_next_names_the_index_that_was_given(small: Path, before: bool) -> None:
+    given = ("--index", str(small))
+    done = rag_here(*given, "status") if before else rag_here("status", *given)
+    assert f"rag status --index {small} --failed" in done.out
+
+
+def test_what_to_type_next_tells_no_password() -> None:
+    done = rag_here("status", "--qdrant-url", "http://:s3cret@127.0.0.1:9", "--collection", "a b")
+    assert "s3cret" not in done.out + done.err
 
 
 def test_many_lost_pages_are_cut_short(tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ DOORS = {
     "charset_normalizer": {"ingest.readers.text"},
     "cronsim": {"eval.cron"},
     "docx": {"ingest.readers.word_file"},
-    "httpx": {"rag.generators._http"},
+    "httpx": {"rag.generators._http", "rag.hub"},
+    "huggingface_hub": {"rag.hub"},
     "llama_index": {"ingest.chunker", "rag.llamaindex"},  # its splitter; an adapter for its users
     "lxml": {
         "ingest.readers.html_tree",

@@ -328,6 +328,8 @@ def test_evaluation_questions_are_no_document(tmp_path):
     for name, text in (
         ("q.jsonl", '{"question": "Why?"}\n{"question": "How?", "answerable": true}\n'),
         ("q.json", '[{"id": 1, "question": "Why?", "answerable": false}]'),
+        ("one.jsonl", '{"question": "Why?"}'),
+        ("place.jsonl", '{"question": "Why?", "answer": "So.", "file": "a.pdf", "page": 3}'),
     ):
         failure = refused(save(tmp_path, name, text))
         assert str(failure) == "unsupported: evaluation questions, not a document"
@@ -348,14 +350,15 @@ def test_ordinary_records_that_have_a_question_are_read(tmp_path):
 @pytest.mark.parametrize(
     "content",
     [
-        pytest.param('{"question": "Why?"}', id="one question"),
+        pytest.param('{"question": "Why?", "answer": "So."}', id="one question"),
+        pytest.param('[{"question": "Why?", "reply": "So."}]', id="another word for it"),
         pytest.param('[{"id": 1, "question": "Why?", "answer": "So.", "tags": ["a"]}]', id="tags"),
         pytest.param('[{"question": "Why?", "answerable": "in part"}]', id="other meaning"),
         pytest.param('[{"question": "Why?", "answerable": true}, {"text": "x"}]', id="mixed"),
     ],
 )
 def test_frequent_questions_are_a_document(tmp_path, content):
-    """Only a list of questions that say, true or false, whether they have an answer is ours."""
+    """Ours say whether they have an answer, or where it stands, or have none with them."""
     assert "Why?" in shown(save(tmp_path, "faq.json", content))[0][1]
 
 

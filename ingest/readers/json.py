@@ -27,6 +27,7 @@ _LISTED = 100
 #: Characters of a path that are shown: deep nesting would repeat a long one on every line
 #: [set by hand].
 _LONGEST_PATH = 200
+_QUESTION_KEYS = frozenset({"id", "question", "answer", "file", "page", "quote", "tags", "draft"})
 _ANSWER_KEYS = frozenset({"question", "answer", "sentences", "passages", "summary"})
 
 
@@ -120,12 +121,21 @@ def _refuse(records: list[Any]) -> None:
     """Questions and answers of this program are no evidence for an answer."""
     if not records or not all(isinstance(record, dict) for record in records):
         return
-    asked = all("question" in record for record in records)
-    # A list of frequent questions has «question» too; whether one has an answer, ours alone say.
-    if asked and any(isinstance(record.get("answerable"), bool) for record in records):
+    if all("question" in record for record in records) and _are_to_be_asked(records):
         raise Unreadable("unsupported", "evaluation questions, not a document")
     if all(record.keys() >= _ANSWER_KEYS for record in records):
         raise Unreadable("unsupported", "a saved answer, not a document")
+
+
+def _are_to_be_asked(records: list[dict[str, Any]]) -> bool:
+    """A list of frequent questions has «question» and «answer» too. Whether there is an answer, and
+    where, ours alone say; and questions without any answer are evidence of nothing."""
+    if any(isinstance(record.get("answerable"), bool) for record in records):
+        return True
+    if not all(record.keys() <= _QUESTION_KEYS for record in records):
+        return False
+    names = {name for record in records for name in record}
+    return bool(names & {"page", "quote", "draft"}) or "answer" not in names
 
 
 # ------------------------------------------------------------------ values → sections

@@ -137,7 +137,7 @@ class _Reading:
         lost = tuple(self._lost)
         if not self._given:
             every = tuple(range(1, count + 1))
-            raise Unreadable("no_text", f"no text on any of {count} pages: {self._why()}", every)
+            raise Unreadable("no_text", f"no text on {_any_of(count)}: {self._why()}", every)
         detail = f"no text on {len(lost)} of {count} pages: {self._why()}" if lost else ""
         return Ending(lost, detail, self._hidden)
 
@@ -147,3 +147,7 @@ class _Reading:
             why += f"; {self._hidden} words that nobody can see"
             why += "" if self._options.hidden_text else " are kept out"
         return why
+
+
+def _any_of(count: int) -> str:
+    return f"any of {count} pages" if count > 1 else "its only page"

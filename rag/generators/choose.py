@@ -39,9 +39,16 @@ def choose_generator(
                 f"{start}ollama pull {settings.model}"
             )
     if wanted == "openai":
+        must_name_a_server(settings)
         server = _openai(settings)
         return server, server.check()
     return ExtractiveGenerator(vectors), None
+
+
+def must_name_a_server(settings: Settings) -> None:
+    """Raises UsageError for the generator «openai» without an address."""
+    if settings.generator == "openai" and not settings.openai_url:
+        raise UsageError("no OpenAI-compatible server is named", "give --openai-url URL")
 
 
 def _ollama(settings: Settings, *, glance: bool) -> Generator:
@@ -60,8 +67,6 @@ def _openai(settings: Settings) -> Generator:
     from rag.generators.openai import OpenAIGenerator
 
     s = settings
-    if not s.openai_url:
-        raise UsageError("no OpenAI-compatible server is named", "give --openai-url URL")
     default = s.model == Settings().model  # Ollama's name; other servers may serve another
     return OpenAIGenerator(
         s.openai_url, s.model, or_first=default, api_key=s.openai_api_key, context=s.context,

@@ -35,6 +35,12 @@ def choose_checker(
     return _judge(settings, writer) if wanted == "judge" else None
 
 
+def must_name_a_model(settings: Settings) -> None:
+    """Raises UsageError for the verifier «nli» without a model."""
+    if settings.verifier == "nli" and not settings.verifier_model:
+        raise UsageError("no NLI model is named", "give --verifier-model FOLDER or a hub name")
+
+
 def _is_nli(settings: Settings) -> bool:
     """Names of Ollama's models have a tag; folders and hub names have none."""
     return bool(settings.verifier_model) and ":" not in settings.verifier_model
@@ -69,8 +75,7 @@ def _decision(settings: Settings, *, glance: bool) -> ModelChecker | None:
 def _nli(settings: Settings) -> ModelChecker:
     from rag.checking.models.nli import NliChecker
 
-    if not settings.verifier_model:
-        raise UsageError("no NLI model is named", "give --verifier-model FOLDER or a hub name")
+    must_name_a_model(settings)
     return NliChecker(settings.verifier_model)
 
 
