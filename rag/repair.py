@@ -48,6 +48,11 @@ class Attempt:
         return sum(s.verdict in _HOLDS for s in self.sentences)
 
     @property
+    def invents(self) -> bool:
+        """Whether it cited passages that it was not offered; `cite` says so in its notices."""
+        return bool(self.cited.notices)
+
+    @property
     def prompt_record(self) -> dict[str, Any]:
         """The ``prompt`` entry of the answer."""
         return {
@@ -66,11 +71,12 @@ class Attempt:
         return [*self.cited.notices, *room]
 
     def better_than(self, other: Attempt) -> bool:
-        """Fewer flagged sentences, and no fewer that hold: silence mends nothing, and an answer
-        that claims nothing is better only where it is a refusal."""
+        """Fewer flagged sentences, and no fewer that hold: silence mends nothing, an answer that
+        claims nothing is better only where it is a refusal, and one that cites passages that do not
+        exist is no better at all."""
         claims = any(s.verdict is not None for s in self.sentences)
         fewer = self.flagged < other.flagged and self.holding >= other.holding
-        return fewer and (claims or self.cited.refused)
+        return fewer and (claims or self.cited.refused) and not self.invents
 
 
 def attempt(
@@ -127,6 +133,7 @@ def repaired(
     told = (
         f"the revision was no better, and the first answer stands: {counts}; "
         f"sentences that hold {first.holding}, then {revision.holding}"
+        f"{'; it cited passages that do not exist' if revision.invents else ''}"
     )
     return first, stands(tried=True, flagged_after=after, detail=told)
 

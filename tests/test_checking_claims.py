@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from prompts import REFUSAL
-from rag.checking.claims import claim_of, marked
+from rag.checking.claims import claim_of, is_refusal, marked
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,13 @@ def test_our_paraphrases_of_the_samples_name_their_document_and_copy_no_run_of_s
         "Paris", "Never", "Key findings [1]", "Cause: drink:",
         "The pilot was found to be drunk, as these facts show:",
         "Is that so? The pilot was drunk. Right?",
+        "# The pilot flew into the ocean", "# Cause pilot flew drunk", "The pilot flew drunk:",
+        "# He drank vodka", "# The pilot drinks vodka", "# Pilots drink vodka", "# Pilot drank",
+        "# The captain hates the job", "The pilot drank ten beers and the reasons are:",
+        f"{REFUSAL}: the pilot was drunk", f"{REFUSAL}: the CEO stole nine million",
+        f"{REFUSAL}; the CEO stole nine million", f"{REFUSAL}. The pilot was drunk",
+        f"{REFUSAL}: who approves it, and the pilot had been drinking",
+        f"{REFUSAL}: the fee, but the pilot flew drunk",
     ],
 )  # fmt: skip
 def test_no_form_of_words_keeps_a_claim_from_being_checked(sentence: str) -> None:
@@ -91,10 +98,27 @@ def test_no_form_of_words_keeps_a_claim_from_being_checked(sentence: str) -> Non
         "## 3.1 Results", "## Probable cause", "Main points:", "Summary", "Here is the answer:",
         "Here are the key points:", "The findings include the following:",
         "Please let me know if you have any other questions!", "Is it 3.5 percent?",
+        "## Leave policy", "## Annual leave and sick pay", "## Number of days of leave",
+        "Based on the provided passages:", "Known issues:", "## Travel expenses and reimbursement",
     ],
 )  # fmt: skip
 def test_what_leads_to_the_answer_or_offers_help_claims_nothing(sentence: str) -> None:
     assert claim_of(sentence) is None
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "who approves it", "the price.", "the second part", "the fee charged to charities",
+        "the date on which the lease was signed", "whether the pilot was drunk",
+        "how much was paid, and when it lapses", "the name of the CEO who resigned in 2019",
+        "the amount paid in May", "what happens when the lease ends", "the notice period; the fee",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("sign", [":", " —", "."])
+def test_a_refusal_that_names_what_is_missing_claims_nothing(missing: str, sign: str) -> None:
+    assert is_refusal(f"{REFUSAL}{sign} {missing}")
+    assert claim_of(f"**{REFUSAL}**{sign} {missing}") is None
 
 
 def test_a_sentence_with_its_citations_claims_what_it_says() -> None:

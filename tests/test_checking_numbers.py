@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag import verify
+from rag.checking.agreement import agree
 from rag.checking.material import material
-from rag.checking.numbers import agree, check_numbers, findings
+from rag.checking.numbers import check_numbers, findings
 from rag.checking.quantities import quantities
 from rag.checking.reading import read
 
@@ -206,3 +208,28 @@ def test_quantities_lie_in_their_text_in_order_and_never_overlap(text: str) -> N
     for q in quantities(text):
         assert end <= q.start < q.end <= len(text)
         end = q.end
+
+
+@pytest.mark.parametrize(
+    ("claim", "source", "found"),
+    [
+        ("Acme sold 500 widgets.", "Acme sold 500 gadgets.", ["other noun"]),
+        ("Acme sold 500 red widgets.", "Acme sold about 500 large gadgets.", ["other noun"]),
+        ("Acme sold 500 widgets.", "Acme sold 500 gadgets, and no widgets.", []),
+        ("Acme sold 500 widgets.", "Acme sold 500 large widgets.", []),
+        ("Acme sold 500 widgets.", "Widgets sold: 500", []),
+        ("Acme has 500 pigments.", "Acme has 500 types of colour.", []),
+        ("Acme has 500 workers.", "Acme has a staff of 500 and more.", []),
+        ("Acme sold 500 widgets.", "Acme sold 500 gadgets at 500 dollars.", ["other noun"]),
+    ],
+)
+def test_a_figure_that_counts_something_else_in_the_source_is_not_said_by_it(
+    claim: str, source: str, found: list[str]
+) -> None:
+    assert rules(claim, source) == found
+
+
+def test_what_counts_something_else_is_left_unverified_and_raises_no_alarm() -> None:
+    verdict = verify("Acme sold 500 widgets.", "Acme sold 500 gadgets.")
+    assert verdict.label == "unverified"
+    assert "«500» counts «gadgets» in the source" in verdict.reasons[0]

@@ -113,6 +113,17 @@ def test_a_revision_that_hides_its_claim_in_a_heading_is_flagged(
     assert (answer.repair.kept, answer.repair.flagged_after) == ("first", 1)
 
 
+def test_a_revision_that_cites_passages_that_do_not_exist_is_not_kept(
+    index: Path, server: ScriptedServer
+) -> None:
+    """Its sentence is only «unverified», and would else win over one that is flagged."""
+    answer = ask(index, server, FALSE, "Unused days are wonderful [9][77].")
+    assert [s.verdict for s in answer.sentences] == ["contradicted"]
+    assert answer.repair is not None
+    assert (answer.repair.kept, answer.repair.flagged_after) == ("first", 0)
+    assert "passages that do not exist" in answer.repair.detail
+
+
 def test_an_answer_of_nothing_but_flagged_sentences_may_become_a_refusal(
     index: Path, server: ScriptedServer
 ) -> None:

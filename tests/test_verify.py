@@ -281,6 +281,84 @@ def test_a_whole_sentence_is_word_for_word_in_a_list_and_beside_a_question(sourc
     assert verify(BRIBES, source).label == "supported"
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "It is a lie that {}.",
+        "The newspaper falsely reported that {}.",
+        "The court dismissed the accusation that {}.",
+        "Investigators ruled out that {}.",
+        "Prosecutors alleged that {}.",
+        "The claim that {} was withdrawn.",
+        "That {} is untrue.",
+        "Some papers wrote that {}, which was a lie.",
+        "Many say that {}, but they do not.",
+        "It was wrong to say that {}.",
+        "It was falsely claimed, {}.",
+        "Myth: {}.",
+        "In the papers {} (false).",
+        "{}. None of it is true.",
+        "{}. This accusation was withdrawn the next day.",
+        "The following sentence is false. {}.",
+        "Common misconceptions:\n- Acme sold arms.\n- {}.",
+        "Myths about Acme\n\nAcme is old. {}.",
+    ],
+)
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [(BRIBES, BRIBES[:-1]), ("Acme paid many bribes.", "in 1999 Acme paid bribes"),
+     ("Leave is 21 days.", "leave is 21 days a year")],
+)  # fmt: skip
+def test_what_the_source_tells_only_to_take_it_back_is_left_unverified(
+    claim: str, said: str, source: str
+) -> None:
+    """It raises no alarm either: what is denied here may be a fact elsewhere."""
+    verdict = verify(claim, source.format(said))
+    assert verdict.label == "unverified", verdict
+    assert any("untrue" in reason for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        (BRIBES, "It is a lie that Acme paid bribes. In the end Acme paid its bribes."),
+        (BRIBES, "Acme paid its bribes, which the court found shocking."),
+        (BRIBES, "Contrary to rumours, Acme paid its bribes."),
+        ("The pump failed.", "Error: the pump failed twice."),
+        ("Smith was born in Leeds.", "Smith, born in Leeds, denied the claim that he drank."),
+        ("The lake lies in Zambia.", "The lake is large. It lies in Zambia and is deep."),
+        ("The board rejected the plan.", "The board rejected the plan that cost five million."),
+        ("Acme denied that it paid bribes.", "Acme denied in court that it paid bribes."),
+        ("It is a myth that Acme paid bribes.", "It is a common myth that Acme paid bribes."),
+    ],
+)
+def test_what_the_source_tells_as_a_fact_is_not_held_for_taken_back(
+    claim: str, source: str
+) -> None:
+    assert verify(claim, source).label == "no_mismatch"
+
+
+def test_anti_before_a_hyphen_denies_the_one_word_behind_it() -> None:
+    treaty = "The treaty is an anti-war treaty of 1928."
+    assert verify("The treaty is a war treaty of 1928.", treaty).label == "contradicted"
+    assert verify("The anti-war treaty is of 1928.", treaty).label == "no_mismatch"
+
+
+def test_an_accusation_is_no_fact_and_who_denies_a_denial_takes_nothing_back() -> None:
+    reasons = verify(BRIBES, "Nobody disputes that Acme paid its bribes.").reasons
+    assert not any("untrue" in reason for reason in reasons)
+    for told in (
+        "disputes that it paid", "allegedly paid", "was accused of paying", "was cleared of paying"
+    ):  # fmt: skip
+        reasons = verify(BRIBES, f"Acme {told} bribes.").reasons
+        assert any("untrue" in reason for reason in reasons), told
+
+
+def test_a_model_s_yes_does_not_bring_back_what_the_source_takes_back() -> None:
+    verdict = verify(BRIBES, "It is a lie that Acme paid bribes.", opinion=SURE, calibrated=True)
+    assert verdict.label == "unverified"
+
+
 def test_a_title_that_speaks_of_myths_makes_nothing_under_it_word_for_word() -> None:
     assert verify(BRIBES, BRIBES, titles=["Acme: the report"]).label == "supported"
     assert verify(BRIBES, BRIBES, titles=["Acme: the myths"]).label != "supported"

@@ -12,9 +12,11 @@ from rag.checking.evidence import Embed, choose, word_for_word
 from rag.checking.features import examine
 from rag.checking.material import material
 from rag.checking.reading import read
+from rag.checking.retractions import taken_back
 from rag.checking.score import probability
 from rag.checking.trust import english
 from rag.checking.verdict import Offline, combine, unverified
+from rag.sentences import sentences
 
 #: A sentence that is one quotation, with its citations.
 _QUOTATION = re.compile(rf"\s*“[^“”]+”(?:\s*{MARKER.pattern})*[.\s]*")
@@ -77,6 +79,9 @@ def _verify(
     verbatim = word_for_word(stated, source, quotation=quotation)
     # a sentence that is one quotation says that the source says so: nothing to hold against it
     findings = () if verbatim and quotation else examined.findings
+    if not verbatim:
+        readings = [read(sentence) for sentence in sentences(stated) or [stated]]
+        findings += tuple(f for reading in readings for f in taken_back(reading, source))
     offline = Offline(
         probability(examined.values),
         findings,

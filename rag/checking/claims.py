@@ -8,13 +8,27 @@ from collections.abc import Sequence
 
 from prompts import MARKER, REFUSAL
 from rag.checking.tokens import words
+from rag.checking.verbs import finite, says
 from rag.quotes import NO_SPACES_FROM
 
 #: Signs that open a list item, as a pattern.
 BULLET_SIGN = r"\s*(?:[-*•·–‣▪]|\(?\d{1,2}[.)]|\(?[a-z]\))\s+"
 BULLET = re.compile(rf"\A{BULLET_SIGN}")
 _EMPHASIS = re.compile(r"(\*\*|__|`)")
-_REFUSED = re.compile(rf"\W*{REFUSAL}\s*(?:[.:;—–-].*)?\W*\Z", re.IGNORECASE | re.DOTALL)
+#: The phrase alone, or with what is missing behind it: «not supported in source: who approves it».
+_REFUSED = re.compile(
+    rf"\W*{REFUSAL}\W*(?:\s*[.:;—–-]\s*(?P<missing>.*))?\Z", re.IGNORECASE | re.DOTALL
+)
+#: Where what is missing falls into parts, of which each has to name something.
+_PARTS_OF_IT = re.compile(
+    r"[;:!.](?=\s|\Z)|\s[—–-]\s|,|\b(?:but|while|although|though|because|since|so|however)\b"
+    r"|\band\s+(?=(?:the|an?|he|she|it|they|his|her)\b)",
+    re.IGNORECASE,
+)
+#: What opens an indirect question or a relative clause: it asks or names, and may hold one verb.
+_ASKED = re.compile(
+    r"\b(?:who|whom|whose|what|when|where|why|how|which|whether|if|that)\b", re.IGNORECASE
+)
 _ASKS = re.compile(
     r"\W*(?:who|whom|whose|what|when|where|why|how|which|is|are|was|were|do|does|did|has|have|had"
     r"|can|could|will|would|shall|should|may|might)\b(?:(?![.!?]\s).)*\?\W*\Z",
@@ -46,14 +60,9 @@ _PARTS = words(
     "recommendations highlight highlights timeline takeaway takeaways limitation limitations step "
     "steps example examples definition definitions explanation reason reasons next"
 )
-#: Verbs by which a short line is told from a heading, and those that lead to what follows a colon.
-_VERB = re.compile(
-    r"\b(?:is|are|was|were|am|be|been|has|have|had|does|do|did|will|would|can|could|may|might|must"
-    r"|shall|should)\b|n[’']t\b",
-    re.IGNORECASE,
-)
+#: What leads to what follows a colon.
 _LEADS_ON = re.compile(
-    r"[^,;:]*?\b(?:is|are|was|were|be|include[sd]?|follows?|says?|states?|reads?|lists?)"
+    r"(?P<subject>[^,;:]*?)\b(?:is|are|was|were|be|include[sd]?|follows?|says?|states?|reads?|lists?)"
     r"(?: as follows| the following)?:\Z",
     re.IGNORECASE,
 )
@@ -74,7 +83,7 @@ def claim_of(sentence: str) -> str | None:
     cited = MARKER.search(text) is not None
     text = _EMPHASIS.sub("", BULLET.sub("", MARKER.sub(" ", text), count=1))
     text = re.sub(r"\s+([.,;:!?])", r"\1", " ".join(text.split())).strip()
-    if not any(c.isalpha() for c in text) or _REFUSED.match(text) or _ASKS.match(text):
+    if not any(c.isalpha() for c in text) or is_refusal(text) or _ASKS.match(text):
         return None
     return text if cited or not (_GREETING.match(text) or _heading(text)) else None
 
@@ -90,8 +99,26 @@ def _heading(text: str) -> bool:
     bare = _NUMBERING.sub(" ", text).strip("# ") if named else text
     if any(c.isdigit() for c in bare) or max(text) >= NO_SPACES_FROM:
         return False
-    if text.endswith(":") and _LEADS_ON.fullmatch(text):
-        return len(_VERB.findall(text)) <= 1
+    if text.endswith(":") and (leading := _LEADS_ON.fullmatch(text)):
+        return len(leading["subject"].split()) <= _HEADING and not says(leading["subject"])
     if named or text.endswith(":"):
-        return len(text.split()) <= _HEADING and not _VERB.search(text) and ":" not in text[:-1]
+        return len(text.split()) <= _HEADING and not says(bare) and ":" not in text[:-1]
     return set(re.findall(r"[^\W\d_]+", text.lower())) <= _PARTS and text[-1] not in ".!?"
+
+
+def is_refusal(text: str) -> bool:
+    """Whether a sentence is the fixed phrase, alone or with what is missing named behind it.
+
+    «Not supported in source code, …» is a claim like any other, and so is «not supported in source;
+    the CEO stole nine million».
+    """
+    refused = _REFUSED.match(text)
+    return refused is not None and all(map(_names, _PARTS_OF_IT.split(refused["missing"] or "")))
+
+
+def _names(part: str) -> bool:
+    """Whether a part of what is missing names it: «the price», «who approves it», «whether it was
+    paid»; each question or relative clause has its one verb, and the rest has none."""
+    first, *clauses = _ASKED.split(part)
+    verbs = [finite(clause) for clause in clauses]
+    return not finite(first) and all(n <= 1 for n in verbs)

@@ -12,6 +12,7 @@ from rag.checking.base import Quote
 from rag.checking.claims import BULLET, BULLET_SIGN
 from rag.checking.material import Material, Stretch
 from rag.checking.reading import Reading
+from rag.checking.retractions import beside
 from rag.quotes import places
 
 #: Texts → vectors of length 1, one row a text: `rag.embedder.Embedder.embed_sentences`.
@@ -36,34 +37,6 @@ _TAKES_BACK = re.compile(
     r"|no longer|until|draft|proposed?|example|statement|assert\w*|says?|said|argu\w+)\b",
     re.IGNORECASE,
 )
-#: What a heading or the sentence that leads to a list calls things that are not so.
-_UNTRUE = re.compile(
-    r"\b(?:false(?:ly|hoods?)?|un(?:true|truths?|founded|proven)|(?:not|n[o’']t) (?:true|so|correct"
-    r"|the case)|wrong(?:ly)?|in(?:correct|accurate)\w*|mis(?:taken|takes?|conceptions?"
-    r"|understandings?|beliefs?)|errors?|myths?|legends?|superstitions?|fallac(?:y|ies)"
-    r"|lies?|hoax(?:es)?|fakes?d?|fiction\w*|fictitious|baseless|rumou?rs?|allegations?"
-    r"|accusations?|hypothetical\w*|imagin(?:e|ary|ed)|suppose)\b",
-    re.IGNORECASE,
-)
-#: How a text speaks of a sentence before or after …
-_STATEMENT = re.compile(
-    r"\b(?:accusation|allegation|claim|statement|assertion|report|story|rumou?r|charge|sentence"
-    r"|announcement|belief|answer|rule|provision|paragraph)s?\b",
-    re.IGNORECASE,
-)
-_FOLLOWING = re.compile(r"\b(?:following|next|below|this|these|here)\b", re.IGNORECASE)
-_IT = re.compile(
-    r"\W*(?:\w+\W+){0,3}?(?:this|that|these|those|it|which|none|both)\b", re.IGNORECASE
-)
-#: … and that it no longer holds, or never did.
-_WITHDRAWN = re.compile(
-    r"\b(?:with(?:drawn|drew)|retract\w*|den(?:ied|ies)|reject(?:ed|s)|dismiss(?:ed|es)|refuted?"
-    r"|rebutted|dispro\w+|debunk\w*|overturned|annulled|revoked|rescinded|repealed|superseded"
-    r"|abolished|no longer|never happened)\b",
-    re.IGNORECASE,
-)
-_OPPOSITE = re.compile(r"\b(?:opposite|contrary|reverse)\b", re.IGNORECASE)
-
 #: Fewer words than this are a fragment, and stand in many a text that means something else.
 _SHORTEST = 3
 
@@ -101,7 +74,7 @@ def word_for_word(claim: str, material: Material, *, quotation: bool = False) ->
             if quotation:
                 says = _lines_of(text, start, end, first, last)
             else:
-                says = _sentence_of(text, start, end, first, last) and not _taken_back(
+                says = _sentence_of(text, start, end, first, last) and not beside(
                     own, touched[0], touched[-1], material.titles
                 )
             if says:
@@ -142,31 +115,6 @@ def _sentence_of(text: str, start: int, end: int, first: int, last: int) -> bool
 
 def _behind(text: str) -> bool:
     return _BEHIND.fullmatch(MARKER.sub("", text)) is not None
-
-
-def _taken_back(own: Sequence[Stretch], first: int, last: int, titles: Sequence[str]) -> bool:
-    """Whether the sentence before, the one after, what leads to a list, a heading or a title says
-    that it is not so."""
-    if last + 1 < len(own):
-        after = own[last + 1].text
-        refers = _IT.match(after) or _STATEMENT.search(after)
-        if _OPPOSITE.search(after) or (
-            refers and (_UNTRUE.search(after) or _WITHDRAWN.search(after))
-        ):
-            return True
-    lead = first - 1
-    if BULLET.match(own[first].text):
-        while lead >= 0 and BULLET.match(own[lead].text):
-            lead -= 1
-        if lead >= 0 and own[lead].text.endswith("?"):
-            return True  # one of the answers somebody may choose
-    before = own[lead].text if lead >= 0 else ""
-    names = _STATEMENT.search(before) or _FOLLOWING.search(before)
-    if names and _UNTRUE.search(before):
-        return True
-    headings = (s.text for s in reversed(own[:first]) if s.text[-1].isalnum() or s.text[-1] == ":")
-    heading = next(headings, "")
-    return any(_UNTRUE.search(text) for text in (heading, *titles))
 
 
 def choose(claim: Reading, material: Material, embed: Embed | None = None) -> list[Quote]:

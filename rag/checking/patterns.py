@@ -1,8 +1,9 @@
-"""How quantities are written: the patterns that `quantities` reads with, widest first."""
+"""How quantities are written: the patterns that `dates` and `figures` read with, widest first."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from rag.checking.units import CURRENCIES, FACTORS, ORDINALS, PERIODS, SMALL, UNITS
 
@@ -162,3 +163,10 @@ COUNTED = re.compile(
 VERSION = re.compile(r"(?<![\d.,])\d+(?:\.\d+){2,}(?![\w]|\.\d)")
 FACTOR = re.compile(rf"\b(?P<word>{'|'.join(FACTORS)})(?:ed|es|ing)?\b", re.IGNORECASE)
 PERIOD = re.compile(rf"\b(?:{'|'.join(PERIODS)})\b", re.IGNORECASE)
+
+
+def free(pattern: re.Pattern[str], text: str, taken: bytearray) -> Iterator[re.Match[str]]:
+    """The matches of a pattern on characters that no quantity has taken yet."""
+    for match in pattern.finditer(text):
+        if not any(taken[match.start() : match.end()]):
+            yield match

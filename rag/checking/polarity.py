@@ -35,8 +35,8 @@ _HARMLESS_AFTER = words("only just merely necessarily least matter doubt")
 #: Words that end what a negator reaches.
 _ENDS_SCOPE = words("but although though however which because while whereas and")
 _REACH = 5  # content words; set by hand
-#: Prefixes that deny the one word they stand before with a hyphen: «non-flammable».
-_PREFIXES = words("non un")
+#: Prefixes that deny the one word they stand before with a hyphen: «non-flammable», «anti-war».
+_PREFIXES = words("non un anti")
 #: Negators that are no title even with a capital: «was Not injured».
 _NEVER_TITLE = words("not n't cannot")
 #: Words of time, which a denial beside them leaves as they are.
