@@ -186,7 +186,7 @@ class Scenario:
     def command(self) -> list[str]:
         """`rag ingest`, but for the minute between checkpoints."""
         often = "import ingest.run as run; run._CHECKPOINT_SECONDS, run._EMBED_TOGETHER = 0, 8; "
-        code = f"{often * self.checkpoints}from rag.cli import main; main()"
+        code = f"{often * self.checkpoints}from rag.__main__ import main; main()"
         rebuild = ["--reindex"] if self.how.get("reindex") else []
         return [sys.executable, "-c", code, "ingest", *rebuild]
 

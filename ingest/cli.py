@@ -31,6 +31,7 @@ def ingest(
     if folder is not None and not folder.strip():
         raise UsageError("the folder's name is empty", "is a shell variable unset?")
     settings = settings_from(ctx, {"workers": workers})
+    ctx.obj["interrupted"] = "interrupted; what was published stays, and the next run goes on"
     with watch() as progress:
         report = sync.ingest(folder, settings, progress=progress, **how)
     if as_json:

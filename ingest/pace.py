@@ -9,7 +9,7 @@ import math
 _RATE_SPAN = 60.0
 #: Seconds in which the time left takes up two thirds of a change in the estimate.
 _CALM = 20.0
-#: Seconds before there is anything to estimate from.
+#: Seconds after the first progress before there is anything to estimate from.
 _WARM_UP = 5.0
 
 
@@ -32,6 +32,10 @@ class Pace:
         self._started = self._now = now
 
     def count(self, now: float, *, files: int = 0, chunks: int = 0, size: float = 0.0) -> None:
+        if not (self.files or self._bytes or files or chunks or size):
+            # Nothing is done while the model loads: at that pace twelve files take half an hour.
+            self._started = self._now = now
+            return
         self.files += files
         self._bytes += size
         fading = math.exp((self._now - now) / _RATE_SPAN)

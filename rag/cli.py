@@ -18,7 +18,6 @@ from rag.options import (
     common_options,
     file_filter,
     print_json,
-    run,
     say,
     settings_from,
 )
@@ -161,8 +160,3 @@ def _save(answer: Answer, path: Path) -> None:
         raise UsageError(
             f"--save {path} cannot be written: {error.strerror}", "name a file that can"
         ) from error
-
-
-def main() -> None:
-    """Entry point of the command."""
-    sys.exit(run(cli))

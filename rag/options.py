@@ -183,7 +183,7 @@ def run(command: click.Command, arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         return _fail(error.format_message(), 2, kept)
     except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted; what was published stays", EXIT_INTERRUPTED, kept)
+        return _fail(kept.get("interrupted", "interrupted"), EXIT_INTERRUPTED, kept)
     except SystemExit:  # click's, and only when whoever reads our output has had enough
         return EXIT_OK
     except OSError as error:

@@ -184,6 +184,8 @@ class Pipeline:
         """How many passages to look for, once all is such that one can."""
         if self._closed:
             raise UsageError("this pipeline is closed", "open another with Pipeline.open()")
+        if not isinstance(question, str):
+            raise UsageError(f"the question is a {type(question).__name__}", "ask with a text")
         if k is not None and not (isinstance(k, int) and 1 <= k <= MOST_PASSAGES):
             raise UsageError(f"k = {k} is no number of passages", f"give 1 to {MOST_PASSAGES}")
         try:

@@ -130,11 +130,11 @@ def load_settings(
     for name in _kinds():
         raw = environ.get("RAG_" + name.upper())
         if raw is not None:
-            values[name] = _convert(name, raw, f"environment variable RAG_{name.upper()}")
+            values[name] = _convert(name, raw, f"environment variable RAG_{name.upper()}: ")
     for name, value in (flags or {}).items():
         _must_be_known(name, "")
         if value is not None:
-            values[name] = _convert(name, value, f"--{name.replace('_', '-')}")
+            values[name] = _convert(name, value, "")
     return Settings(**values)
 
 
@@ -148,7 +148,8 @@ def _from_file(path: Path) -> dict[str, Any]:
         ) from error
     for key in table:
         _must_be_known(key, f"settings file {path}: ")
-    return {key: _convert(key, value, f"settings file {path}") for key, value in table.items()}
+    return {key: _convert(key, value, f"settings file {path}: ", typed=True)
+            for key, value in table.items()}  # fmt: skip
 
 
 def _must_be_known(name: str, source: str) -> None:
@@ -158,17 +159,20 @@ def _must_be_known(name: str, source: str) -> None:
         raise UsageError(f"{source}unknown setting «{name}»", hint)
 
 
-def _convert(name: str, value: Any, source: str) -> Any:
+def _convert(name: str, value: Any, source: str, *, typed: bool = False) -> Any:
+    """``typed``: where the value comes from tells texts from numbers and switches."""
     kind, optional = _kinds()[name]
     if optional and value is None:
         return None
     try:
+        if typed and isinstance(value, str) and kind is not str:
+            raise TypeError
         converted = _AS[kind](name, value)
     except (TypeError, ValueError, KeyError, OverflowError):
         shown = shown_address(str(value)) if name.endswith("_url") else str(value)
         shown = "(hidden)" if name.endswith("_key") else f"«{shown}»"
         raise UsageError(
-            f"{source}: {name} = {shown} cannot be used", f"give {_wanted(name, kind)}"
+            f"{source}{name} = {shown} cannot be used", f"give {_wanted(name, kind)}"
         ) from None
     return converted
 

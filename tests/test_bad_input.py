@@ -140,6 +140,8 @@ SETTINGS = [
     ask("unknown setting", "", 2, "did you mean «model»", toml=b"modle = 'x'"),
     ask("setting like no other", "", 2, "docs/settings.md", toml=b"zzz = 1"),
     ask("setting of another type", "", 2, "k = «three»", toml=b"k = 'three'"),
+    ask("a number in quotes", "", 2, "k = «3» cannot be used", toml=b"k = '3'"),
+    ask("a switch in quotes", "", 2, "verify = «yes» cannot", toml=b"verify = 'yes'"),
     ask("true for a number", "", 2, "k = «True»", toml=b"k = true"),
     ask("a fraction of a passage", "", 2, "k = «2.5»", toml=b"k = 2.5"),
     ask("a list for a text", "", 2, "model", toml=b"model = ['a', 'b']"),
@@ -278,6 +280,19 @@ def test_asking_for_no_passage_in_python_is_a_usage_error(samples_index: Path) -
                 rag.search("fence?", k=k)
             with pytest.raises(UsageError, match="no number of passages"):
                 rag.ask("fence?", k=k)
+
+
+@pytest.mark.parametrize("question", [None, 3, b"fence?", ["fence?"]])
+def test_what_is_no_text_is_no_question(samples_index: Path, question: object) -> None:
+    with Pipeline.open(samples_index) as rag:
+        for ask in (rag.search, rag.ask):
+            with pytest.raises(UsageError, match="the question is a "):
+                ask(question)  # type: ignore[arg-type]
+
+
+def test_a_setting_given_in_python_is_named_as_it_was_given(samples_index: Path) -> None:
+    with pytest.raises(UsageError, match=r"^k = «x» cannot be used; give a whole number"):
+        Pipeline.open(samples_index, k="x")
 
 
 def test_a_closed_pipeline_says_so_and_not_that_the_index_is_damaged(samples_index: Path) -> None:

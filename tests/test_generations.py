@@ -385,7 +385,7 @@ def test_a_killed_ingest_run_again_gives_the_same_index(
     for number in range(40):
         text = "\n\n".join(f"Paragraph {n} of report {number}." * 12 for n in range(5))
         (folder / f"{number}.txt").write_text(text)
-    command = "from rag.cli import main; main()"
+    command = "from rag.__main__ import main; main()"
     killed = start(processes, command, "ingest", folder, "--index", index)
     deadline = time.monotonic() + TIMEOUT
     while not (index / "generations" / "work" / "shard").exists():
@@ -429,7 +429,7 @@ def test_the_second_writer_is_told_at_once_who_the_first_one_is(tmp_path: Path) 
         writer.put([write("a.txt", 2)])
         with pytest.raises(IndexLocked, match=f"process {os.getpid()} on "):
             EmbeddedWriter(index)
-        command = [sys.executable, "-c", "from rag.cli import main; main()"]
+        command = [sys.executable, "-c", "from rag.__main__ import main; main()"]
         second = subprocess.run(
             [*command, "ingest", str(folder), "--index", str(index)],
             capture_output=True, text=True, timeout=TIMEOUT, check=False,

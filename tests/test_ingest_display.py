@@ -313,6 +313,17 @@ def test_a_steady_run_is_estimated_right() -> None:
     assert pace.rates == pytest.approx((1.0, 5.0, 1000.0), rel=0.02)
 
 
+def test_the_seconds_in_which_the_model_loads_promise_nothing() -> None:
+    pace = Pace()
+    pace.start(12, 12_000, 0.0)
+    for second in range(1, 31):
+        assert pace.left(second) is None
+    for second in range(31, 37):
+        pace.count(second, files=1, chunks=5, size=1000)
+        left = pace.left(second)
+    assert left == pytest.approx(6, abs=1.5)
+
+
 def test_files_without_bytes_and_too_many_bytes_divide_by_nothing() -> None:
     pace = Pace()
     pace.start(0, 0, 0.0)
@@ -353,7 +364,7 @@ def test_a_log_gets_a_line_each_half_minute_and_the_first_twenty_problems(
         *(
             f"{done} chunks/s, about 40 min left"
             for done in (
-                "119 of 10,000 files, 1,000 problems, 4.0 files/s, 7.9",
+                "119 of 10,000 files, 1,000 problems, 4.0 files/s, 8.0",
                 "239 of 10,000 files, 1,000 problems, 4.0 files/s, 8.0",
                 "359 of 10,000 files, 1,000 problems, 4.0 files/s, 8.0",
             )
@@ -417,7 +428,8 @@ def test_ctrl_c_leaves_a_clean_line(folder: Path, tmp_path: Path) -> None:
     for block in on_terminal(folder, tmp_path / "index", interrupt=b"preparing"):
         shown += block
     after = shown.rpartition(b"\x1b[J")[2].decode()
-    assert after.strip() == "rag: interrupted; what was published stays"
+    told = "rag: interrupted; what was published stays, and the next run goes on"
+    assert after.strip() == told
 
 
 def on_terminal(
