@@ -8,7 +8,7 @@ counts what is asked for and need not stand in the source.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,18 +21,56 @@ from rag.checking.reading import Reading, read
 from rag.checking.tokens import Token, denies, words
 from rag.sentences import sentences
 
-#: What kind of thing would answer → how a question asks for it. The first that fits counts.
+
+def _what(nouns: str) -> str:
+    """«what was the highest speed of it», «which speeds»; not «what was the speed limit»."""
+    be, own = "(?:is|was|were|are|will be|would be)", "(?:(?:the|its|his|her|their|our) )?"
+    ends = r"(?= (?:of|for|in|on|at|to|from|that|when|between|during|after|before)\b|\W*$|[?,])"
+    return rf"\bwhat {be} {own}(?:[\w-]+ ){{0,2}}?(?:{nouns}){ends}|\b(?:what|which) (?:{nouns})\b"
+
+
+#: What kind of thing would answer → how a question asks for it; the first that fits counts. Set by
+#: hand: words of measure, none of them looked for in a set.
 _ASKS_FOR = {
-    "number": r"\bhow (?:many|much|old|long|big|far|high|fast|cold|hot|large|tall|deep|strong|often"
-    r"|wide|heavy)\b|\bwhat (?:number|percentage|amount|age)\b",
+    "age": rf"\bhow old\b|{_what('ages?')}",
+    "time of day": r"\b(?:what|which) (?:(?:local|exact) )?(?:time|hour)\b"
+    r"(?! (?:of|zones?|periods?|frames?|spans?|series))",
     "date": r"\bwhen (?:was|were|did|do|does|is|are|will|would|has|have|had)\b"
-    r"|\b(?:what|which) (?:year|date|day|time|month|century|decade)\b",
+    r"|\bhow long ago\b"
+    rf"|{_what('(?:year|date|day|month|century|decade|time of (?:the )?year)s?')}",
+    "percentage": rf"\bhow many per ?cent\b|{_what('per ?cent(?:age)?s?|proportions?')}",
+    "temperature": rf"\bhow (?:cold|hot|warm)\b|{_what('temperatures?')}",
+    "speed": rf"\bhow fast\b|{_what('speeds?|velocity|velocities')}",
+    "duration": r"\bhow long\b(?! ago)|\bwhat (?:is|was) (?:the|its) duration\b",
+    "length": r"\bhow (?:far|high|tall|deep|wide|thick)\b"
+    rf"|{_what('lengths?|heights?|widths?|depths?|distances?|altitudes?|elevations?')}",
+    "weight": rf"\bhow heavy\b|\bhow much (?:\w+ ){{1,5}}weigh|{_what('weights?|mass')}",
+    "sum of money": r"\b(?:how much|what) (?:do|does|did|will|would) (?:\w+ ){1,5}?cost\b"
+    rf"|\bhow much money\b|{_what('prices?')}",
+    "number": r"\bhow (?:many|much|big|large|strong|often)\b"
+    rf"|{_what('numbers?|phone number|amounts?|populations?|size')}",
     "name": r"^\W*who(?:m|se)?\b|\bwho (?:was|were|is|are|did|has|had|wrote|plays?|played|sings?"
     r"|sang)\b|^\W*where\b|\b(?:what|which) (?:country|city|state|town|region|island)\b",
 }
+_ASKING = re.compile(r"\b(?:what|which|who(?:m|se)?|where|when|why|how)\b", re.IGNORECASE)
 _KINDS = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _ASKS_FOR.items()}
-_TIMES = ("date", "quarter", "decade", "time", "weekday")
-_FIGURES = ("number", "percent", "money", "time", "date", "decade", "ordinal")
+
+#: Kind of thing → whether a figure can be one. Bare figures count for money: tables leave it out.
+_FITS: Mapping[str, Callable[[Quantity], bool]] = {
+    "age": lambda q: q.kind == "number" and q.dimension in ("", "time"),
+    "time of day": lambda q: q.kind == "time",
+    "date": lambda q: q.kind in ("date", "quarter", "decade", "time", "weekday"),
+    "percentage": lambda q: q.kind == "percent",
+    "temperature": lambda q: q.unit in ("celsius", "fahrenheit"),
+    "speed": lambda q: q.dimension == "speed",
+    "duration": lambda q: q.dimension in ("time", "length") or q.kind == "period",
+    "length": lambda q: q.dimension in ("length", "area"),
+    "weight": lambda q: q.dimension == "mass",
+    "sum of money": lambda q: q.kind == "money" or (q.kind == "number" and not q.unit),
+    "number": lambda q: q.kind in ("number", "percent", "money", "factor", "period"),
+}
+#: A number of years is an age where one of these stands by it.
+_AGED = re.compile(r"\b(?:age|aged|years? old|years?-old|born)\b", re.IGNORECASE)
 
 #: Words that deny and do nothing else; «lack» and «fail» are often what is asked about.
 _DENY = words(
@@ -71,8 +109,8 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question taken apart. ``kind``: number, date, name, or empty where anything may answer;
-    ``by_name``: at least one of its things is a name or an identifier."""
+    """A question taken apart. ``kind``: what would answer it (a key of `_FITS`, or «name»), empty
+    where anything may; ``by_name``: at least one of its things is a name or an identifier."""
 
     reading: Reading
     kind: str
@@ -100,8 +138,9 @@ class Asked:
             return any(not n.doubtful and not set(n.stems) <= own for n in sentence.names)
         if self.kind == "date" and not {"century", "centuries"}.isdisjoint(sentence.lower):
             return True
-        wanted = _TIMES if self.kind == "date" else _FIGURES
-        return any(quantity.kind in wanted for quantity in sentence.quantities)
+        if self.kind == "age" and not _AGED.search(sentence.text):
+            return False
+        return any(map(_FITS[self.kind], sentence.quantities))
 
     def denies_alone(self, sentence: Reading, material: Material) -> bool:
         """Whether it denies something while the sentence closest to it denies nothing, and no
@@ -131,8 +170,17 @@ def asked(question: str) -> Asked:
     asks = [s for s in sentences(question) if s.rstrip(' "”»)').endswith("?")]
     asking = " ".join(asks) or question
     reading = read(asking)
-    kind = next((k for k, pattern in _KINDS.items() if pattern.search(asking)), "")
-    return Asked(reading, kind, tuple(_things(reading)), denial(reading))
+    return Asked(reading, _kind(asking), tuple(_things(reading)), denial(reading))
+
+
+def _kind(asking: str) -> str:
+    """The kind asked for first: of «Why did it turn, and how old was the pilot?» none, for an
+    answer to either half may be what is found."""
+    first = _ASKING.search(asking)
+    if not first:
+        return ""
+    matches = ((kind, pattern.search(asking)) for kind, pattern in _KINDS.items())
+    return next((kind for kind, m in matches if m and m.start() <= first.start()), "")
 
 
 def denial(reading: Reading) -> str:

@@ -18,6 +18,7 @@ from prompts import REFUSAL
 from rag import Pipeline
 from rag.answerable import SIGNALS, Assessment, assess, coefficients, read_signals
 from rag.asked import asked
+from rag.checking.reading import Reading
 from rag.embedder import Embedder
 from rag.gate import too_weak, unquotable
 from rag.generators.extractive import ExtractiveGenerator
@@ -52,15 +53,22 @@ def server() -> Iterator[ScriptedServer]:
         yield running
 
 
-def read(embedder: Embedder, question: str, *passages: Passage) -> Assessment | None:
+def seen(
+    embedder: Embedder, question: str, *passages: Passage
+) -> tuple[Sequence[Passage], list[Quotable]]:
+    """What there is to answer from, the report where nothing else is given, and its sentences
+    beside the question."""
     shown = passages or (passage(),)
-    return assess(question, shown, quotable(question, shown, embedder))
+    return shown, quotable(question, shown, embedder)
+
+
+def read(embedder: Embedder, question: str, *passages: Passage) -> Assessment | None:
+    return assess(question, *seen(embedder, question, *passages))
 
 
 def raised(embedder: Embedder, question: str, *passages: Passage) -> set[str]:
     """The signals that speak against an answer, likeness left out."""
-    shown = passages or (passage(),)
-    signals = read_signals(question, shown, quotable(question, shown, embedder))
+    signals = read_signals(question, *seen(embedder, question, *passages))
     assert signals is not None
     return {name for name, value in signals.values.items() if value and name != "likeness"}
 
@@ -76,12 +84,48 @@ def raised(embedder: Embedder, question: str, *passages: Passage) -> set[str]:
         ("In which year was the biplane built?", "date"),
         ("Who flew the Cessna?", "name"),
         ("Where did it land?", "name"),
+        ("How old was the pilot?", "age"),
+        ("At what time did it land?", "time of day"),
+        ("At what time of year does it snow?", "date"),
+        ("How long ago was it built?", "date"),
+        ("How long was the flight?", "duration"),
+        ("What was the lowest temperature on the day?", "temperature"),
+        ("What percentage was lost?", "percentage"),
+        ("What did it cost to repair the wing?", "sum of money"),
+        ("what was the speed of the wind", "speed"),
+        ("What was the speed limit?", ""),
         ("When deciding on a runway, what counts?", ""),
+        ("Why did it turn, and how old was the pilot?", ""),
         ("Why did it turn?", ""),
     ],
 )
 def test_a_question_says_what_kind_of_thing_would_answer_it(question: str, kind: str) -> None:
     assert asked(question).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("question", "carrying", "lacking"),
+    [
+        ("How old was she?", "Certificate: Private Age: 61, Male", "She had flown for 61 years."),
+        ("What time was it?", "It was 0830 CST.", "It was 28 December 2007."),
+        ("When was it?", "It was on 28 December 2007.", "It was 28 years later."),
+        ("How many were aboard?", "Two passengers were aboard.", "It was on 2 May 2007."),
+        ("How cold was it?", "It was -13°C in Wausau.", "Runway 13 was icy."),
+        ("How fast was it?", "It flew at 90 knots.", "It flew 90 miles."),
+        ("How far was it?", "It flew 90 miles.", "It flew at 90 knots."),
+        ("How heavy was it?", "It weighed 1100 lbs.", "It had 1100 seats."),
+        ("What percentage was it?", "The margin was 43.3 %.", "The margin was 43.3."),
+        ("What did it cost?", "It was sold for $366 million.", "It was sold in 2011."),
+        ("Who flew it?", "The pilot, Ann Weber, was alone.", "The pilot was alone."),
+    ],
+)
+def test_a_sentence_carries_the_kind_asked_for_or_lacks_it(
+    question: str, carrying: str, lacking: str
+) -> None:
+    told = asked(question)
+    assert not told.unanswered_kind([Reading(carrying)])
+    assert told.unanswered_kind([Reading(lacking)])
+    assert not told.unanswered_kind([Reading(lacking), Reading(carrying)])
 
 
 @pytest.mark.parametrize(
@@ -207,8 +251,7 @@ def test_a_name_that_stands_nowhere_never_makes_an_answer_likelier(
      "Wer war der Pilot und wann ist das Flugzeug in den Baum geflogen?"],
 )  # fmt: skip
 def test_a_question_it_cannot_read_is_left_to_the_gate(embedder: Embedder, question: str) -> None:
-    shown = (passage(similarity=0.36),)
-    sentences = quotable(question, shown, embedder)
+    shown, sentences = seen(embedder, question, passage(similarity=0.36))
     assert unquotable(question, shown, sentences, BUNDLED, Settings()) is None
     assert too_weak(question, shown, BUNDLED, Settings()) is None
 
@@ -238,8 +281,8 @@ def test_the_shipped_numbers_weigh_every_signal_and_in_the_sane_direction() -> N
 
 
 def test_the_cut_is_the_bundled_embedder_s_and_a_setting_moves_it(embedder: Embedder) -> None:
-    question, shown = "Why did the Cessna 182 not leave the runway in Dallas?", (passage(),)
-    sentences = quotable(question, shown, embedder)
+    question = "Why did the Cessna 182 not leave the runway in Dallas?"
+    shown, sentences = seen(embedder, question)
 
     def refused(identity: ModelIdentity, **chosen: float) -> bool:
         wanted = Settings(**chosen)  # type: ignore[arg-type]

@@ -123,6 +123,52 @@ def test_quotes_stand_in_their_passage_word_for_word() -> None:
     assert locate("Gusts of 18 knots were reported at noon.", text)
 
 
+def quotes(question: str, *texts: str, title: str = "") -> list[str]:
+    found = [
+        Passage(n, f"{n}.pdf", 1, 1, "", text, 1.0, str(n), title=title, similarity=0.5)
+        for n, text in enumerate(texts, 1)
+    ]
+    prompt = Prompt(question, tuple(found), "", "", "", "", 0, 0)
+    return (
+        ExtractiveGenerator(Embedder(Settings())).generate(prompt, lambda _: None).text.split("\n")
+    )
+
+
+REPORT = (
+    "The pilot of the Skyhawk was interviewed. The Skyhawk left Wausau at 0830 CST. "
+    "Age: 61, Male. The pilot of the Skyhawk had 158 hours of flight time. "
+    "The temperature in Wausau was -13°C."
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "quote"),
+    [
+        ("How old was the pilot of the Skyhawk?", "“Age: 61, Male.” [1]"),
+        ("What time did the Skyhawk leave Wausau?", "“The Skyhawk left Wausau at 0830 CST.” [1]"),
+        ("How cold was it for the Skyhawk?", "“The temperature in Wausau was -13°C.” [1]"),
+    ],
+)
+def test_what_carries_the_kind_asked_for_is_quoted_alone(question: str, quote: str) -> None:
+    """Sentences about the subject that give no age, time or temperature neither lead nor follow."""
+    assert quotes(question, REPORT) == [quote]
+
+
+def test_a_sentence_need_not_repeat_what_its_title_says() -> None:
+    """«It» is the thing of the title, and answers before a sentence that only names the thing."""
+    text = (
+        "The Berlin Wall is shown in many films. "
+        "It was built of concrete slabs to stop people from leaving."
+    )
+    first, *_ = quotes("Why was the Berlin Wall built?", text, title="Berlin Wall")
+    assert first == "“It was built of concrete slabs to stop people from leaving.” [1]"
+
+
+def test_sentences_that_answer_alike_are_quoted_together() -> None:
+    text = "Gusts of 18 knots were reported at noon. Gusts reached 25 knots in the evening."
+    assert len(quotes("How strong were the gusts?", text)) == 2
+
+
 def test_without_anything_to_quote_it_refuses() -> None:
     prompt = Prompt("What?", (), "", "", "", "", 0, 0)
     draft = ExtractiveGenerator(Embedder(Settings())).generate(prompt, lambda _: None)
