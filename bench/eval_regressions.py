@@ -34,6 +34,7 @@ from eval.history import History
 from eval.questions import read_questions
 from eval.records import (
     Comparison,
+    Difference,
     EvaluationRun,
     Failure,
     Mark,
@@ -173,7 +174,7 @@ def tell(name: str, comparison: Comparison) -> None:
     worse = [d for d in comparison.differences if d.verdict == "worse"]
     better = [d.metric for d in comparison.differences if d.verdict == "better"]
     wanted = EXPECTED[name]
-    found = [f"{d.metric} {d.before:.2f} → {d.after:.2f}" for d in worse]
+    found = [f"{d.metric} {d.before:.2f} → {d.after:.2f}{_chance(d)}" for d in worse]
     right = bool({d.metric for d in worse} & wanted) if wanted else not worse
     print(
         f"| {name} | {', '.join(sorted(wanted)) or '–'} | {'; '.join(found) or '–'} "
@@ -181,6 +182,12 @@ def tell(name: str, comparison: Comparison) -> None:
         f"| {'yes' if right else '**no**'} |",
         flush=True,
     )
+
+
+def _chance(found: Difference) -> str:
+    """« (p = 0.016)» of a share; times go by a margin."""
+    known = re.search(r"p = \S+", found.test)
+    return f" ({known[0]})" if known else ""
 
 
 # ---------------------------------------------------------------------- noise

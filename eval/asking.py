@@ -40,6 +40,8 @@ _OF_ALL = (IndexMissing, IndexLocked, IndexMismatch, IndexDamaged, DiskFull)
 #: Errors that may pass: a server that is started again.
 Outage = ModelUnavailable | StoreUnavailable
 OUTAGES = (ModelUnavailable, StoreUnavailable)
+#: Files named where the index lacks some. Set by hand.
+_NAMED = 3
 #: Characters kept of each passage in history. The quotes that count are kept whole, with the
 #: sentences they belong to.
 _KEPT = 240
@@ -91,6 +93,20 @@ class Asking:
         """What produces the answers; ``known``: the names of questions and rubric."""
         return provenance_of(
             self.reader, self.settings, self.writer, self.verifier, self.judges, **known
+        )
+
+    def unknown_files(self, questions: Sequence[Question]) -> str:
+        """A line where questions expect files that the index does not have, else empty: a slip of
+        the pen would look like a search that finds nothing."""
+        known = {r.file for r in self.reader.files() if r.searchable}
+        lost = [q for q in questions if q.file is not None and q.file not in known]
+        if not lost:
+            return ""
+        names = list(dict.fromkeys(f"«{q.file}»" for q in lost))
+        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+        return (
+            f"{len(lost):,} of {len(questions):,} questions expect what the index does not have:"
+            f" {', '.join(names[:_NAMED])}{more}; they must be named as by rag search"
         )
 
     def results(self, question: Question, repeats: int) -> tuple[list[Result], Outage | None]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from eval.judges import UNSCORED
 from eval.records import Outcome, Question
-from rag.citations import is_refusal
+from rag.checking.claims import is_refusal
 from rag.records import Answer
 
 #: An outcome and its reason, one line.

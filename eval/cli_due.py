@@ -1,12 +1,15 @@
 """``rag eval run --due``: what a schedule has due, by the ledger that `rag eval schedule` keeps.
 
-And what the runs of a history, due or not, have in common: one at a time, and how they are typed.
+And what the runs of a history, due or not, have in common: one at a time, how they are typed, and
+whether a model is meant to write.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
+import tomllib
 from collections.abc import Callable, Container, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +24,7 @@ from eval.records import EvaluationRun, Question
 from rag.errors import IndexLocked, UsageError
 from rag.options import say
 from rag.render import one_line
+from rag.settings import CONFIG_FILE
 
 if TYPE_CHECKING:
     from eval.schedule import Due
@@ -69,6 +73,17 @@ def typed(ctx: click.Context, *words: str) -> str:
     for secret in ctx.ensure_object(dict).get("secrets", ()):
         line = line.replace(secret, "•••")
     return one_line(line)
+
+
+def model_named(ctx: click.Context, flag: object) -> bool:
+    """Whether a model was asked for, by ``flag``, environment or settings file: also where it is
+    the default, which settings once resolved no longer tell from nobody's wish. Call it after
+    `settings_from`, which refuses a file that cannot be read."""
+    if flag or "RAG_MODEL" in os.environ:
+        return True
+    file = ctx.ensure_object(dict).get("config") or os.environ.get("RAG_CONFIG") or CONFIG_FILE
+    path = Path(file)
+    return path.exists() and "model" in tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 @contextlib.contextmanager

@@ -126,24 +126,26 @@ def _hold(history: History, run: EvaluationRun, limits: Any, baseline: str | Non
     from dataclasses import replace
 
     from eval.compare import compare
-    from eval.corrections import uncalibrated
     from eval.gate import Breach, hold
+    from eval.standing import damaged, kin, uncalibrated
     from eval.summary import summarise
 
-    before: EvaluationRun | None = None
     notes: tuple[str, ...] = ()
     alone: tuple[Breach, ...] = ()
-    if baseline == "last":
-        before = history.last(run.provenance.questions_digest, before=run.run_id)
-        if before is None and _is_first(run, history):
+    before = history.baseline(run, baseline, "--no-worse-than")
+    if baseline and before is None:
+        if _is_first(run, history):
             notes = ("no run of these questions before it: nothing to compare with",)
-        elif before is None:
+        else:
             alone = (Breach("no_worse_than", _unlike(run)),)
-    elif baseline is not None:
-        before = _named_baseline(history, baseline, run)
-    unknown = uncalibrated(run.provenance.verifier, history.path)
+    writer, verifier = run.provenance.generator, run.provenance.verifier
     comparison = compare(before, run) if before else None
-    held = hold(summarise(run), limits, uncalibrated=unknown, comparison=comparison)
+    held = hold(
+        summarise(run), limits, comparison=comparison,
+        uncalibrated=uncalibrated(verifier, history.path), damaged=damaged(verifier, history.path),
+    )  # fmt: skip
+    if limits.judged or comparison:
+        notes = (*notes, *kin(writer, verifier))
     return replace(held, breaches=(*held.breaches, *alone), notes=(*held.notes, *notes))
 
 
@@ -166,26 +168,12 @@ def _unlike(run: EvaluationRun) -> str:
     )
 
 
-def _named_baseline(history: History, name: str, run: EvaluationRun) -> EvaluationRun:
-    """The run of that name. Raises UsageError for one that shows nothing."""
-    before = history.load(name)
-    problem = f"is {before.state} and not done" if before.state != "done" else ""
-    if before.run_id == run.run_id:
-        problem = "is the run that is held against it"
-    if problem:
-        raise UsageError(
-            f"--no-worse-than {name}: run {before.run_id} {problem}",
-            "name another run; rag eval history lists them",
-        )
-    return before
-
-
 def _history(file: Path | None, settings: Settings) -> History:
     from eval.history import History, history_path
 
     path = file or history_path(settings)
     if not path.exists():
-        raise UsageError(f"no history {path}", "rag eval run QUESTIONS.jsonl makes one")
+        raise UsageError(f"no history at {path}", "make the first run: rag eval run QUESTIONS")
     return History(path)
 
 

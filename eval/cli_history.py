@@ -22,20 +22,17 @@ from rag.options import common_options, print_json, say, settings_from
 def history(ctx: click.Context, /, count: int, as_json: bool, history_file: Path | None) -> None:
     """Every run: when, what it came to, and what was changed since the one before."""
     from eval.display import history_entry, history_lines
-    from eval.summary import summarise
+    from eval.summary import kept_figures
 
     path = history_file or history_path(settings_from(ctx))
     if not path.exists():
         raise UsageError(f"no history at {path}", "make the first run: rag eval run QUESTIONS")
     entries = []
     with History(path) as kept:
-        runs = kept.runs()
-        for at, run in enumerate(runs[:count]):
-            digest = run.provenance.questions_digest
-            earlier = (r for r in runs[at + 1 :] if r.provenance.questions_digest == digest)
-            before = next((r for r in earlier if r.state == "done"), None)
-            summary = summarise(kept.load(run.run_id)) if run.state == "done" else None
-            entry = history_entry(run, summary, before, kept.reason(run.run_id))
+        for run in kept.runs(limit=count):
+            figures = kept_figures(kept, run) if run.state == "done" else None
+            before = kept.before(run.run_id)
+            entry = history_entry(run, figures, before, kept.reason(run.run_id))
             entries.append(entry)
             if not as_json:
                 click.echo("\n".join(history_lines(entry)))

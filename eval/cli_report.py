@@ -51,14 +51,16 @@ def report(
     """What a run came to, what became worse, and which answers to look at first."""
     from eval.history import History, history_path
     from eval.report import build_report
+    from eval.standing import uncorrected
 
+    kind = kind or _kind_of(output)
     path = history_file or history_path(settings_from(ctx))
     if not path.exists():
         raise UsageError(f"no history at {path}", "make the first run: rag eval run QUESTIONS")
     with History(path) as history:
         found = build_report(history, run_id, None if baseline == "none" else baseline)
-    endings = {Path(name).suffix: kind for kind, name in _FILES.items()}
-    kind = kind or endings.get(Path(output or "").suffix.lower(), "html")
+    if why := uncorrected(found.run.provenance.verifier, path):
+        say(why)
     text = _written(kind)(found)
     if output == "-":
         click.echo(text, nl=False)
@@ -66,6 +68,20 @@ def report(
     target = Path(output or _FILES[kind])
     _write(target, text)
     say(f"{target}: {found.headline}")
+
+
+def _kind_of(output: str | None) -> str:
+    """The format that a file's ending names; html for a stream, or where nothing is named."""
+    ending = Path(output or "").suffix.lower()
+    if not ending:
+        return "html"
+    endings = {Path(name).suffix: kind for kind, name in _FILES.items()} | {".htm": "html"}
+    if ending not in endings:
+        raise UsageError(
+            f"{ending} is no ending of a report: {output}",
+            f"name a file that ends in {', '.join(endings)}, or give --format",
+        )
+    return endings[ending]
 
 
 def _written(kind: str) -> Callable[[Report], str]:

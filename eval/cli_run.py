@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eval.history import History, history_path, now
+from eval.history import History, as_baseline, history_path, now
 from eval.records import Comparison, EvaluationRun, Question
 from rag.errors import RagError, UsageError
-from rag.options import common_options, print_json, say, settings_from
+from rag.options import answer_options, common_options, print_json, say, settings_from
 
 if TYPE_CHECKING:
-    from eval.corrections import JudgeRecord
     from eval.rubric import Rubric
 
 history_option = click.option(
@@ -44,7 +42,8 @@ history_option = click.option(
 def init(ctx: click.Context, /, output: Path, count: int, rubric: bool) -> None:
     """Draft questions from the index, for a person to edit. No model is asked."""
     from eval.cli_due import repeated, typed
-    from eval.draft import draft, write_new
+    from eval.draft import draft
+    from eval.new_file import must_be_new, write_new
     from eval.questions import to_line
     from eval.rubric import shipped
 
@@ -54,6 +53,7 @@ def init(ctx: click.Context, /, output: Path, count: int, rubric: bool) -> None:
         write_new(output, shipped())
         say(f"{output}: the rubric that ships; edit it, and give it with --rubric {output}")
         return
+    must_be_new(output)
     found = draft(settings_from(ctx), count)
     write_new(output, "".join(to_line(q) + "\n" for q in found))
     unanswerable = sum(q.answerable is False for q in found)
@@ -82,18 +82,7 @@ def init(ctx: click.Context, /, output: Path, count: int, rubric: bool) -> None:
 @click.option("--due", is_flag=True, help="Run only what a schedule has due; for timers.")
 @click.option("--cron", metavar="CRON", help='With --due, when it is (default "0 3 * * *").')
 @click.option("--timezone", metavar="NAME", help="With --due, the zone of --cron.")
-@click.option("--generator", metavar="auto|ollama|openai|extractive", help="Who writes the answer.")
-@click.option("--model", metavar="NAME", help="Model of the generator.")
-@click.option("-k", "ask_k", type=click.IntRange(1, 100), help="How many passages (default 5).")
-@click.option("--prompt", metavar="FILE", help="Another prompt template.")
-@click.option("--context", type=click.IntRange(256), help="Tokens for prompt and answer.")
-@click.option("--answer-tokens", type=click.IntRange(16), help="Tokens kept for the answer.")
-@click.option("--gate", type=click.FloatRange(0, 1), help="Lowest similarity that may answer.")
-@click.option("--reranker", metavar="MODEL", help="Cross-encoder for a second look.")
-@click.option(
-    "--verifier", metavar="auto|rules|decision|nli|judge", help="Which model checks, if any."
-)
-@click.option("--verifier-model", metavar="NAME", help="NLI model's folder or hub name, or judge.")
+@answer_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @history_option
 @common_options
@@ -115,7 +104,7 @@ def run(
     **flags: Any,
 ) -> None:
     """Ask all QUESTIONS, score the answers by the rubric, and compare with the run before."""
-    from eval.cli_due import alone, ask_due, run_already, stamp
+    from eval.cli_due import alone, ask_due, model_named, run_already, stamp
     from eval.progress import Progress
     from eval.run import evaluate
 
@@ -126,8 +115,8 @@ def run(
     prepared = None if due else _prepared(questions, rubric)
     path = history_file or history_path(settings)
     with History(path) as history:
-        if baseline not in ("last", "none"):
-            history.find(baseline)  # say so before an hour of asking
+        if baseline not in ("last", "none"):  # say so before an hour of asking
+            as_baseline(history.find(baseline), f"--baseline {baseline}")
 
         def ask(at: datetime | None) -> EvaluationRun:
             asked, criteria = prepared or _prepared(questions, rubric)
@@ -138,7 +127,7 @@ def run(
                     asked, settings, criteria, history, repeats=repeats, judges=judges,
                     due=stamp(at) if at else None, resume="last" if resume or at else None,
                     watch=progress, questions_file=str(questions), notice=say,
-                    model_named=bool(flags["model"]) or "RAG_MODEL" in os.environ,
+                    model_named=model_named(ctx, flags["model"]),
                 )  # fmt: skip
             if at:
                 _must_be_answered(made)  # else its due time would count as done
@@ -195,29 +184,23 @@ def _show(
     from eval.cli_due import repeated, typed
     from eval.cli_report import report
     from eval.compare import compare
+    from eval.corrections import record_for
     from eval.display import run_lines
-    from eval.summary import summarise
+    from eval.standing import uncorrected
+    from eval.summary import complete, kept_figures
 
-    before = _baseline(run, history, baseline)
+    before = history.baseline(run, baseline, "--baseline")
     comparison: Comparison | None = compare(before, run) if before else None
-    summary = summarise(run, _record(run, history), comparison)
+    verifier = run.provenance.verifier
+    if why := uncorrected(verifier, history.path):
+        say(why)
+    record = record_for(verifier, history.path)
+    summary = complete(kept_figures(history, run), run, record, comparison)
     if as_json:
         print_json(summary)
     else:
         all_of_it = typed(ctx, "rag", "eval", "report", run.run_id, *repeated(ctx, report))
         click.echo("\n".join(run_lines(run, summary, comparison, all_of_it)))
-
-
-def _record(run: EvaluationRun, history: History) -> JudgeRecord | None:
-    """What is known of the judge. A record that is damaged costs the corrected rates and no more:
-    the questions have been asked."""
-    from eval.corrections import record_for
-
-    try:
-        return record_for(run.provenance.verifier, history.path)
-    except UsageError as error:
-        say(f"no rate is corrected for the judge's errors: {error}")
-        return None
 
 
 def _must_be_answered(run: EvaluationRun) -> None:
@@ -227,14 +210,6 @@ def _must_be_answered(run: EvaluationRun) -> None:
     first = run.failures[0]
     kind = next(k for k in _errors(RagError) if k.__name__ == first.kind)
     raise kind(f"not one of {run.questions} questions was answered: {first.problem}")
-
-
-def _baseline(run: EvaluationRun, history: History, name: str) -> EvaluationRun | None:
-    if name == "none":
-        return None
-    if name == "last":
-        return history.last(run.provenance.questions_digest, before=run.run_id)
-    return history.load(name)
 
 
 def _errors(kind: type[RagError]) -> list[type[RagError]]:

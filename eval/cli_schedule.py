@@ -131,7 +131,7 @@ def _print(
 ) -> None:
     from eval.units import Call, crontab, systemd
 
-    folder = history.absolute().parent
+    folder = history.parent.resolve()  # systemd ignores a path with «..» in it
     folder.mkdir(parents=True, exist_ok=True)  # a unit may write only to what exists
     here = _environment()
     hidden = tuple(name for name, value in here.items() if _secret(name, value, settings))

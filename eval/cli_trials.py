@@ -54,7 +54,7 @@ def compare(
     others are compared with. Given once, an option holds for all variants. The runs are kept in
     trials.sqlite beside the history, so that no nightly run is compared with them.
     """
-    from eval.cli_due import alone
+    from eval.cli_due import alone, model_named
     from eval.history import history_path
     from eval.questions import read_questions
     from eval.rubric import load_rubric
@@ -77,7 +77,7 @@ def compare(
     with alone(path):
         trial = run_trial(
             asked, tried, path, rubric=criteria, repeats=repeats, questions_file=str(questions),
-            watching=_watching,
+            watching=_watching, model_named=model_named(ctx, given["models"]), notice=say,
         )  # fmt: skip
     if as_json:
         print_json(trial_json(trial))

@@ -11,7 +11,7 @@ at. Times are tested apart, and must leave a margin: no two nights are equally q
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -263,5 +263,12 @@ def _incomparable(before: Provenance, after: Provenance) -> Iterator[tuple[str, 
     """Figures that two runs cannot share, and why."""
     if before.rubric_digest != after.rubric_digest:
         yield from ((check, "another rubric") for check in CHECKS)
-    if before.verifier != after.verifier:
+    if _judging(before.verifier) != _judging(after.verifier):
         yield from ((name, "another judge") for name in _BY_JUDGE)
+
+
+def _judging(verifier: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Who judged. Of which family a model is does not make it another, whether told or not."""
+    own = {k: v for k, v in verifier.items() if k != "judges"}
+    voices = [own, *(verifier.get("judges") or [])]
+    return [{k: v for k, v in voice.items() if k != "family"} for voice in voices]

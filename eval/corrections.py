@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -131,58 +132,36 @@ def save_record(record: JudgeRecord, history: Path) -> Path:
 
 def record_for(verifier: Mapping[str, Any], history: Path) -> JudgeRecord | None:
     """The record of the one judge of a run (its ``provenance.verifier``): a user's own, else for
-    the offline rules the one that ships. None for a panel, a model without a record, or none.
-
-    Raises UsageError for a damaged record.
+    the offline rules the one that ships. None for a panel, a model without a record, or none, and
+    for a record that is damaged: whoever shows a run says so with `eval.standing.uncorrected`.
     """
-    voices = _voices(verifier)
-    return _record_of(voices[0], history) if len(voices) == 1 else None
+    known = voices(verifier)
+    try:
+        return read_record(known[0], history) if len(known) == 1 else None
+    except UsageError:
+        return None
 
 
-def uncalibrated(verifier: Mapping[str, Any], history: Path) -> list[str]:
-    """The judges of a run that no labels show to tell supported from unsupported; a gate believes
-    none of them. ``rag eval calibrate`` decides, else ``rag verify --calibrate``.
-
-    Raises UsageError for a damaged record.
-    """
-    return [
-        str(voice.get("model") or voice["kind"])
-        for voice in _voices(verifier)
-        if not _believed(voice, history)
-    ]
-
-
-def _believed(voice: Mapping[str, Any], history: Path) -> bool:
-    from rag.checking.calibration import calibration_of
-
-    record = _record_of(voice, history)
-    if record:
-        return record.believed
-    known = calibration_of(voice.get("digest"))
-    if known is None or known.flips_accepted.high is None or known.supported_flagged.high is None:
-        return False
-    return tells_apart(1 - known.flips_accepted.high, 1 - known.supported_flagged.high)
-
-
-def _voices(verifier: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def voices(verifier: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Who gave the verdicts: the panel where there is one, else the pipeline's own checker."""
     return list(verifier.get("judges") or [verifier])
 
 
-def _record_of(voice: Mapping[str, Any], history: Path) -> JudgeRecord | None:
+def read_record(voice: Mapping[str, Any], history: Path) -> JudgeRecord | None:
+    """The record of one judge; None where there is none. Raises UsageError for a damaged one."""
     rules = voice["kind"] == RULES
     digest = rules_digest() if rules else voice.get("digest")
     if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
         return None
     path = _path(history, digest)
     if path.exists():
-        return _read(path.read_bytes(), str(path))
+        return _read(path)
     return shipped_record() if rules else None
 
 
 def shipped_record() -> JudgeRecord:
     """The offline rules on the labelled claims that ship."""
-    return _read(files("eval").joinpath(_SHIPPED).read_bytes(), _SHIPPED)
+    return _read(files("eval").joinpath(_SHIPPED))
 
 
 def shipped_labels() -> list[Labelled]:
@@ -199,18 +178,18 @@ def _path(history: Path, digest: str) -> Path:
     return history.parent / FOLDER / f"{digest}.json"
 
 
-def _read(text: bytes, where: str) -> JudgeRecord:
+def _read(path: Traversable) -> JudgeRecord:
     try:
-        found = json.loads(text)
+        found = json.loads(path.read_bytes())
         if found.pop("record") != _RECORD:
             raise ValueError
         parts: dict[str, Any] = {
             k: Rate(**v) if isinstance(v, dict) else v for k, v in found.pop("agreement").items()
         }
         return JudgeRecord(**found, agreement=Agreement(**parts))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(
-            f"calibration {where} is damaged or of another version",
+            f"calibration {path} is damaged or of another version",
             "make it anew with: rag eval calibrate LABELS",
         ) from error
 

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from eval.case import Case, Judgement, counted, met
 from eval.rubric import Criterion
 from prompts import REFUSAL
+from rag.checking.claims import is_refusal
 from rag.checking.quantities import quantities
-from rag.citations import INVENTED, is_refusal
+from rag.citations import INVENTED
 from rag.quotes import locate
 from rag.words import document_words
 

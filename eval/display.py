@@ -47,7 +47,7 @@ def run_lines(
         "",
         *_table(summary),
         "",
-        *_compared(comparison),
+        *_compared(run, comparison),
         *_needed(summary),
         *_first_looks(run, comparison),
         f"All of it: {report}",
@@ -95,16 +95,24 @@ def _row(name: str, rate: Mapping[str, Any], what: str) -> str:
     return f"{name:34}{told:24}{count}"
 
 
-def _compared(comparison: Comparison | None) -> Iterator[str]:
+def _compared(run: EvaluationRun, comparison: Comparison | None) -> Iterator[str]:
+    """What became better or worse, and on how many questions that stands."""
     if comparison is None:
         yield "No earlier run of these questions to compare with."
         return
-    yield f"Compared with run {comparison.baseline_id}: {_what_changed(comparison.changed)}"
+    asked = max((d.pairs for d in comparison.differences), default=0)
+    yield (
+        f"Compared with run {comparison.baseline_id} on {asked:,} of {run.questions:,} questions: "
+        f"{_what_changed(comparison.changed)}"
+    )
+    if not asked:
+        return
     told = [d for d in comparison.differences if d.verdict in ("worse", "better")]
     for d in told:
         before, after = figures.before_after(d)
         name = d.metric.replace("_", " ")
-        yield f"  {d.verdict}: {name} {before} → {after}, {figures.change(d)}"
+        of = "" if d.pairs == asked else f", of {d.pairs:,}"
+        yield f"  {d.verdict}: {name} {before} → {after}, {figures.change(d)}{of}"
     if not told:
         yield "  nothing better or worse by more than chance"
     worse = sum(f.worse for f in comparison.flips)

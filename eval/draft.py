@@ -7,18 +7,17 @@ so no answer. They are plain, and easier than what people ask, since they use th
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from eval.records import Question
 from rag.checking.reading import read
-from rag.errors import DiskFull, RagError, UsageError
+from rag.errors import UsageError
 from rag.records import FileRecord
 from rag.render import one_line
 from rag.sentences import spans
@@ -29,7 +28,7 @@ from rag.store.base import Reader, StoredChunk, chunk_id
 #: One draft in four has no answer in its file. Set by hand.
 _UNANSWERABLE_EACH = 4
 #: Files read for each draft wanted, and chunks of each that are drafted from: a large index is not
-#: read as a whole.
+#: read as a whole. Set by hand.
 _FILES_A_DRAFT = 3
 _CHUNKS_A_FILE = 60
 _TOGETHER = 500  # chunks loaded at once
@@ -37,7 +36,7 @@ _TOGETHER = 500  # chunks loaded at once
 _WORDS = range(8, 36)
 _GAP = "____"
 _FILE = "\0"  # where the name of a file goes: no text from `one_line` has it
-_WORDS_OF_A_VALUE = 2
+_WORDS_OF_A_VALUE = 2  # under a label: more are mostly prose, unless a «|» sets it apart. By hand
 #: Addresses, lists and tables make no readable gap.
 _ODD = ("@", "://", "www.", ":", "|", _GAP)
 _KINDS = {
@@ -93,31 +92,6 @@ def draft(settings: Settings, count: int) -> list[Question]:
     lacking = list(_lacking(sources))[:without]
     answered = list(_in_turn(sources))[: count - len(lacking)]
     return [*(_question(f, n) for n, f in enumerate(answered, 1)), *lacking]
-
-
-def write_new(path: Path, text: str) -> None:
-    """Write a file that does not exist yet, whole or not at all. Raises UsageError where it does
-    exist, or cannot be made, and DiskFull."""
-    try:
-        stream = path.open("x", encoding="utf-8")
-    except FileExistsError:
-        raise UsageError(f"{path} exists and stays as it is", "name another with -o FILE") from None
-    except OSError as error:
-        raise _unwritten(path, error) from error
-    try:
-        with stream:
-            stream.write(text)
-    except BaseException as error:
-        path.unlink()  # half of it would stand in the way of the next try
-        if isinstance(error, OSError):
-            raise _unwritten(path, error) from error
-        raise
-
-
-def _unwritten(path: Path, error: OSError) -> RagError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull(f"no room for {path}", "free some disk, or name another with -o FILE")
-    return UsageError(f"{path} cannot be written: {error.strerror}", "name another with -o FILE")
 
 
 # ------------------------------------------------------------------ facts

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from eval.case import Judgement
+from rag.checking.agreement import agree
 from rag.checking.check import verify
-from rag.checking.numbers import agree
 from rag.checking.polarity import negated
-from rag.checking.quantities import Quantity
+from rag.checking.quantity import Quantity
 from rag.checking.reading import Name, Reading, read
 from rag.checking.tokens import words
 
@@ -17,7 +17,7 @@ from rag.checking.tokens import words
 #: on the sample questions: with their own quotes as replies 27 of 29 agree, with those of other
 #: questions 4 of 812.
 LEAST_SAID = 0.5
-_SHORTEST_BEGINNING = 4
+_SHORTEST_BEGINNING = 4  # letters that make two words one, of those that begin alike. Set by hand
 _LONE = re.compile(r"\W*(yes|no)\W*", re.IGNORECASE)
 _BEGINNING = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 #: «No, the pilot was not injured»: what follows says it as well.

@@ -99,12 +99,14 @@ def hold(
     limits: Limits,
     *,
     uncalibrated: Sequence[str] = (),
+    damaged: Sequence[str] = (),
     comparison: Comparison | None = None,
 ) -> Gate:
     """Hold the summary of a run against limits, and against the run before it.
 
     ``uncalibrated``: judges of the run that nobody has held against people's labels; what rests on
-    them is a breach, whatever the figure.
+    them is a breach, whatever the figure. ``damaged``: a line for each of their records that cannot
+    be read, so that nobody can tell.
     """
     kept: list[str] = []
     breaches: list[Breach] = []
@@ -112,7 +114,7 @@ def hold(
     if summary["state"] != "done":
         breaches.append(Breach("state", f"the run is {summary['state']} and not done"))
     if limits.judged or comparison is not None:
-        breaches += _judge(summary, uncalibrated)
+        breaches += _judge(summary, uncalibrated, damaged)
     for limit, figure, bound, most in _asked(summary, limits):
         if uncalibrated and limit in _JUDGED:
             continue
@@ -182,10 +184,14 @@ def _straddles(limit: str, figure: Mapping[str, Any], bound: float) -> list[str]
     return [f"{_told(limit, figure)}: so few questions do not settle {option(limit)} {bound:g}"]
 
 
-def _judge(summary: Mapping[str, Any], uncalibrated: Sequence[str]) -> Iterator[Breach]:
+def _judge(
+    summary: Mapping[str, Any], uncalibrated: Sequence[str], damaged: Sequence[str]
+) -> Iterator[Breach]:
     """Why the judge's verdicts are not to be gone by."""
     lost = summary["not_judged"]["claims_not_judged"]
-    if list(uncalibrated) == ["none"]:
+    if damaged:
+        yield Breach("judge", f"judge {', '.join(uncalibrated)} opens no gate: {damaged[0]}")
+    elif list(uncalibrated) == ["none"]:
         yield Breach("judge", "the answers were not checked; run again without --no-verify")
     elif uncalibrated:
         yield Breach(

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from eval.history_burial import bury
 from eval.history_file import HistoryFile
 from eval.history_rows import COLUMNS, result_of, result_row, run_of, to_json
 from eval.records import EvaluationRun, Provenance, Result, RunState
 from rag.errors import IndexLocked, UsageError
 from rag.settings import Settings
-from rag.store.owner import is_dead, this_process
+from rag.store.owner import this_process
 
 FILE = "history.sqlite"
-#: A run of another machine or container, whose process cannot be looked at, counts as interrupted
-#: when it wrote nothing for so long. Set by hand: longer than any question takes.
-_SILENT = timedelta(hours=2)
 
 
 def history_path(settings: Settings) -> Path:
@@ -49,7 +48,7 @@ class History:
         self._db = self._file.db
         try:
             with self._file.told():
-                self._bury()
+                bury(self._db)
         except BaseException:
             self.close()
             raise
@@ -167,38 +166,71 @@ class History:
                 counts[question] = counts.get(question, 0) + (failed not in to_be_repeated)
         return counts
 
-    def last(self, questions_digest: str, before: str | None = None) -> EvaluationRun | None:
-        """The newest run of these questions that was done, with its results; with ``before`` the
-        newest that began before that run. Where there is none, the newest done run before it of a
-        file of the same name that shares a question: somebody edited the others."""
-        clause = "" if before is None else (
-            " AND (started, rowid) < (SELECT started, rowid FROM runs WHERE run_id = ?)"
-        )  # fmt: skip
-        values = (questions_digest,) if before is None else (questions_digest, before)
+    def earlier(self, run_id: str) -> Iterator[EvaluationRun]:
+        """Runs that were done before this one, without their results, the newest first: of the
+        same questions, or of a file of the same name of which somebody edited some and left
+        others."""
+        run = self.find(run_id)
+        digest, file = run.provenance.questions_digest, Path(run.provenance.questions_file).name
+        runs = self.runs()
+        at = next(i for i, other in enumerate(runs) if other.run_id == run.run_id)
+        for past in (r for r in runs[at + 1 :] if r.state == "done"):
+            asked = past.provenance
+            if asked.questions_digest == digest or (
+                file and Path(asked.questions_file).name == file
+                and self._share(past.run_id, run.run_id)
+            ):  # fmt: skip
+                yield past
+
+    def before(self, run_id: str) -> EvaluationRun | None:
+        """The run that this one is compared with, without its results: of the `earlier` ones the
+        newest of the same questions, else the newest."""
+        digest, newest = self.find(run_id).provenance.questions_digest, None
+        for past in self.earlier(run_id):
+            if past.provenance.questions_digest == digest:
+                return past
+            newest = newest or past
+        return newest
+
+    def baseline(self, run: EvaluationRun, name: str | None, given: str) -> EvaluationRun | None:
+        """The run to compare ``run`` with, with its results: by its id, «last» for the one `before`
+        it, «none» or None for none. Raises UsageError for a run that shows nothing, naming the
+        option ``given``."""
+        if name is None or name == "none":
+            return None
+        if name == "last":
+            found = self.before(run.run_id)
+            return self.load(found.run_id) if found else None
+        return as_baseline(self.load(name), f"{given} {name}", run)
+
+    def _share(self, run_id: str, other: str) -> bool:
+        """Whether two runs asked a question of the same id."""
+        with self._file.told():
+            return bool(
+                self._db.execute(
+                    "SELECT EXISTS (SELECT 1 FROM results AS one JOIN results AS other"
+                    " USING (question_id) WHERE one.run_id = ? AND other.run_id = ?)",
+                    (run_id, other),
+                ).fetchone()[0]
+            )
+
+    def summary(self, run_id: str, made_by: str) -> dict[str, Any] | None:
+        """The figures kept of a run, if they were made by what ``made_by`` names."""
         with self._file.told():
             row = self._db.execute(
-                "SELECT run_id FROM runs WHERE questions_digest = ? AND state = 'done'"  # noqa: S608 - our own clause
-                f"{clause} ORDER BY started DESC, rowid DESC LIMIT 1",
-                values,
+                "SELECT data FROM summaries WHERE run_id = ? AND made_by = ?", (run_id, made_by)
             ).fetchone()
-        if row:
-            return self.load(row[0])
-        return self._edited(before) if before else None
+            return dict(json.loads(row[0])) if row else None
 
-    def _edited(self, run_id: str) -> EvaluationRun | None:
-        file = Path(self.find(run_id).provenance.questions_file).name
+    def keep_summary(self, run_id: str, made_by: str, summary: Mapping[str, Any]) -> None:
+        """Keep a run's figures in the place of those kept before; whoever may only read the history
+        works them out again each time."""
+        if not os.access(self.path, os.W_OK):
+            return
         with self._file.told():
-            rows = self._db.execute(
-                "SELECT run_id, json_extract(provenance, '$.questions_file') FROM runs"
-                " WHERE state = 'done'"
-                " AND (started, rowid) < (SELECT started, rowid FROM runs WHERE run_id = ?1)"
-                " AND EXISTS (SELECT 1 FROM results AS was JOIN results AS now USING (question_id)"
-                " WHERE was.run_id = runs.run_id AND now.run_id = ?1)"
-                " ORDER BY started DESC, rowid DESC",
-                (run_id,),
-            ).fetchall()
-        found = next((name for name, asked in rows if file and Path(asked).name == file), None)
-        return self.load(found) if found else None
+            self._db.execute(
+                "REPLACE INTO summaries VALUES (?, ?, ?)", (run_id, made_by, to_json(summary))
+            )
 
     def close(self) -> None:
         self._db.close()
@@ -214,26 +246,18 @@ class History:
     ) -> None:
         self.close()
 
-    # ------------------------------------------------------------------ within
 
-    def _bury(self) -> None:
-        """A run whose process is gone was interrupted."""
-        silent = (datetime.now(UTC) - _SILENT).isoformat(timespec="milliseconds")
-        rows = self._db.execute(
-            "SELECT run_id, process, seen FROM runs WHERE state = 'running'"
-        ).fetchall()
-        for run_id, process, seen in rows:
-            if _gone(json.loads(process)) or seen < silent:
-                self._db.execute(
-                    "UPDATE runs SET state = 'interrupted', finished = seen,"
-                    " reason = 'its process ended without a word'"
-                    " WHERE run_id = ? AND state = 'running' AND process = ?",
-                    (run_id, process),
-                )
-
-
-def _gone(process: dict[str, str]) -> bool:
-    """Whether the process has certainly ended, be it that the machine was started anew since."""
-    here = this_process()
-    rebooted = bool(here and process) and process.get("host") == here["host"]
-    return is_dead(process) or (rebooted and process.get("boot") != here["boot"])
+def as_baseline(
+    before: EvaluationRun, given: str, run: EvaluationRun | None = None
+) -> EvaluationRun:
+    """The run to compare with, which ``given`` («--baseline ID») names. Raises UsageError for one
+    that shows nothing: it was not done, or is ``run`` itself."""
+    problem = f"is {before.state} and not done" if before.state != "done" else ""
+    if run and before.run_id == run.run_id:
+        problem = "is the run that is held against it"
+    if problem:
+        raise UsageError(
+            f"{given}: run {before.run_id} {problem}",
+            "name another run; rag eval history lists them",
+        )
+    return before

@@ -25,6 +25,12 @@ _MIGRATIONS = (
     ) STRICT;
     CREATE INDEX runs_by_questions ON runs (questions_digest, started);
     """,
+    """
+    CREATE TABLE summaries (
+        run_id TEXT PRIMARY KEY REFERENCES runs ON DELETE CASCADE, made_by TEXT NOT NULL,
+        data TEXT NOT NULL
+    ) STRICT;
+    """,
 )
 #: Seconds another process may hold the file before a writer gives up.
 _PATIENCE = 30.0

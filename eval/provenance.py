@@ -50,13 +50,19 @@ def provenance_of(
     """``writer``: kind, model and digest of who answers; ``verifier`` None for code alone."""
     counts, meta = reader.counts(), reader.meta()
     template = load_template(settings.prompt)
+    own = _verifier(settings, verifier)
+    panel = [j.to_dict() for j in judges]
+    known = _models(settings, writer, [own, *panel])
     return Provenance(
         corpus=corpus_digest(reader),
         index=meta.fingerprint.digest(),
         files=counts.searchable,
         chunks=counts.chunks,
-        generator={**writer, "quantisation": _quantisation(settings, writer)},
-        verifier={**_verifier(settings, verifier), "judges": [j.to_dict() for j in judges]},
+        generator={**writer, **_make(writer, known)},
+        verifier={
+            **_with_family(settings, writer, own, known),
+            "judges": [_with_family(settings, writer, judge, known) for judge in panel],
+        },
         prompt={"name": template.name, "fingerprint": template.fingerprint},
         questions_file=questions_file,
         questions_digest=questions_digest,
@@ -123,15 +129,48 @@ def _verifier(settings: Settings, model: ModelChecker | None) -> dict[str, Any]:
     return {**named, "calibrated": calibrated}
 
 
-def _quantisation(settings: Settings, writer: Mapping[str, Any]) -> str | None:
-    """As Ollama tells it, None where nobody does."""
-    if writer["kind"] != "ollama":
-        return None
+def _models(
+    settings: Settings, writer: Mapping[str, Any], voices: Sequence[Mapping[str, Any]]
+) -> list[Any]:
+    """What Ollama tells of its models, where one of them writes or judges."""
+    if writer["kind"] != "ollama" and not any(_by_ollama(settings, writer, v) for v in voices):
+        return []
     try:
-        models = {m.digest: m.quantization for m in _ollama(settings).models()}
+        found: list[Any] = _ollama(settings).models()
     except ModelUnavailable:  # it was there a moment ago: the first question will tell
-        return None
-    return models.get(str(writer["digest"])) or None
+        return []
+    return found
+
+
+def _make(writer: Mapping[str, Any], models: Sequence[Any]) -> dict[str, str | None]:
+    """Quantisation and family of who writes, None where nobody tells."""
+    found = next((m for m in models if m.digest == writer["digest"]), None)
+    return {
+        "quantisation": found.quantization or None if found else None,
+        "family": found.family or None if found else None,
+    }
+
+
+def _with_family(
+    settings: Settings, writer: Mapping[str, Any], voice: dict[str, Any], models: Sequence[Any]
+) -> dict[str, Any]:
+    """A judge with the family of its model, where Ollama tells one."""
+    if not _by_ollama(settings, writer, voice):
+        return voice
+    found = next((m for m in models if _short(m.name) == _short(voice["model"])), None)
+    return {**voice, "family": found.family} if found and found.family else voice
+
+
+def _by_ollama(settings: Settings, writer: Mapping[str, Any], voice: Mapping[str, Any]) -> bool:
+    """Whether Ollama runs this judge, as `rag.checking.models.choose` and `eval.judges` choose."""
+    if voice.get("name") == "own":
+        return bool(writer["kind"] == "ollama")
+    return voice["kind"] == "decision" or (voice["kind"] == "judge" and not settings.openai_url)
+
+
+def _short(model: str) -> str:
+    """«llama3.2» is what «llama3.2:latest» is called."""
+    return model.removesuffix(":latest")
 
 
 def _machine() -> dict[str, Any]:

@@ -111,7 +111,9 @@ def _question(line: bytes) -> Question:
 
 def _row(line: bytes) -> dict[str, Any]:
     try:
-        row = json.loads(line.decode())
+        row = json.loads(line.decode(), object_pairs_hook=_once_each)
+    except _GivenTwice:
+        raise
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
     except (ValueError, RecursionError):
@@ -119,6 +121,19 @@ def _row(line: bytes) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise ValueError('not an object like {"question": "…"}')
     return row
+
+
+class _GivenTwice(ValueError):
+    """A field of which JSON would keep the last value unseen."""
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises _GivenTwice for a name that is there twice."""
+    found = dict(pairs)
+    for name, _ in pairs if len(found) < len(pairs) else ():
+        if sum(other == name for other, _ in pairs) > 1:
+            raise _GivenTwice(f"field «{name}» is given twice")
+    return found
 
 
 def _text(name: str, value: Any) -> str:

@@ -114,8 +114,9 @@ class Provenance:
     index: str
     files: int
     chunks: int
-    generator: dict[str, Any]  # kind, model, digest, quantisation
-    verifier: dict[str, Any]  # kind, model, digest; judges: [name, kind, model, digest, calibrated]
+    generator: dict[str, Any]  # kind, model, digest, quantisation, family
+    verifier: dict[str, Any]  # kind, model, digest, calibrated; judges: [name, and the same];
+    # family besides, of a model where its server tells one
     prompt: dict[str, str]  # name, fingerprint
     questions_file: str
     questions_digest: str

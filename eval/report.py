@@ -6,8 +6,9 @@ run, its figures, the comparison, the runs before ─▶ Report ─▶ HTML, Mar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 from eval.compare import compare
@@ -17,10 +18,10 @@ from eval.history import History
 from eval.records import Comparison, EvaluationRun, Failure, Mark, Question, Result
 from eval.report_headline import Tone, headline
 from eval.report_words import name
-from eval.summary import summarise
+from eval.summary import complete, kept_figures
 from rag.errors import UsageError
 
-#: Runs in a trend. Set by hand: a month of nights, each loaded and summed up anew.
+#: Runs in a trend. Set by hand: a month of nights.
 TREND = 30
 #: Answers that a headline points to. Set by hand: as many as a person looks at before coffee.
 FIRST = 3
@@ -37,11 +38,13 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A run of the same questions, with its figures as `eval.summary.summarise` gives them."""
+    """A run of the same file of questions, with its figures as `eval.summary.figures_of` gives
+    them. ``edited``: its questions are not all those of the run before it."""
 
     run_id: str
     started: str
     summary: dict[str, Any]
+    edited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,8 @@ class Report:
 def build_report(history: History, run_id: str = "last", baseline: str | None = "last") -> Report:
     """The report on a run of the history.
 
-    ``baseline``: «last» for the newest run of the same questions that was done before it, an id,
-    or None for no comparison. Raises UsageError for a run that is not there or has no results.
+    ``baseline``: «last» for the run that `History.before` gives, an id, or None for no comparison.
+    Raises UsageError for a run that is not there or has no results.
     """
     run = history.load(run_id)
     if not run.results:
@@ -78,17 +81,17 @@ def build_report(history: History, run_id: str = "last", baseline: str | None = 
             f"run {run.run_id} is {run.state} and answered nothing: {history.reason(run.run_id)}",
             "rag eval history lists the runs",
         )
-    before = _baseline(history, run, baseline)
+    before = history.baseline(run, baseline, "--baseline")
     comparison = compare(before, run) if before else None
     judge = record_for(run.provenance.verifier, history.path)
-    summary = summarise(run, judge, comparison)
+    figures = kept_figures(history, run)
     tone, sentence = headline(run, comparison, before.started if before else None)
     return Report(
         run=run,
-        summary=summary,
+        summary=complete(figures, run, judge, comparison),
         comparison=comparison,
         baseline_started=before.started if before else None,
-        trend=(*_earlier(history, run), Past(run.run_id, run.started, summary)),
+        trend=tuple(_trend(history, run, figures)),
         looks=tuple(_looks(run)),
         tone=tone,
         headline=sentence,
@@ -96,30 +99,16 @@ def build_report(history: History, run_id: str = "last", baseline: str | None = 
     )
 
 
-def _baseline(history: History, run: EvaluationRun, name: str | None) -> EvaluationRun | None:
-    if name is None:
-        return None
-    if name == "last":
-        return history.last(run.provenance.questions_digest, before=run.run_id)
-    found = history.load(name)
-    if found.run_id == run.run_id:
-        raise UsageError(f"run {run.run_id} cannot be its own baseline", "name another run")
-    return found
-
-
-def _earlier(history: History, run: EvaluationRun) -> list[Past]:
-    """Runs of the same questions that were done before this one, oldest first."""
-    digest = run.provenance.questions_digest
-    same = [
-        r.run_id for r in history.runs()
-        if r.started < run.started and r.state == "done"
-        and r.provenance.questions_digest == digest
-    ]  # fmt: skip
-    past = []
-    for run_id in reversed(same[: TREND - 1]):
-        loaded = history.load(run_id)  # one at a time: a thousand questions are megabytes
-        past.append(Past(run_id, loaded.started, summarise(loaded)))
-    return past
+def _trend(history: History, run: EvaluationRun, figures: dict[str, Any]) -> Iterator[Past]:
+    """The runs before this one and itself, oldest first."""
+    earlier = list(islice(history.earlier(run.run_id), TREND - 1))
+    digest = None
+    for past in (*reversed(earlier), run):
+        asked = past.provenance.questions_digest
+        edited = digest not in (None, asked)
+        shown = figures if past is run else kept_figures(history, past)
+        yield Past(past.run_id, past.started, shown, edited)
+        digest = asked
 
 
 # ---------------------------------------------------------------------- answers to look at

@@ -11,7 +11,7 @@ from eval.flips import outcome
 from eval.markup import Child, Markup, element, joined, table
 from eval.records import CHECKS, Flip, Question, Reply, Result
 from eval.report import Look, Report, checked, problem
-from eval.report_words import cut, name
+from eval.report_words import counted, cut, name
 from rag.quotes import same
 from rag.render import MARKS, WORDS
 
@@ -32,20 +32,24 @@ def anchors(report: Report) -> dict[str, str]:
     return found | {flip.question.id: f"flip-{i}" for i, flip in enumerate(flips[:MOST])}
 
 
-def answers(report: Report) -> Iterator[Markup]:
-    """The sections on single answers."""
+def answers(report: Report) -> Iterator[tuple[str, Markup]]:
+    """The sections on single answers, each with its title."""
     if report.comparison:
-        yield _flips(report)
-    yield _looks(report)
-    yield _every(report)
+        yield "Answers that flipped", _flips(report)
+    yield "Answers that need a look", _looks(report)
+    yield "Every question", _every(report)
 
 
 def _flips(report: Report) -> Markup:
     flips = report.comparison.flips if report.comparison else ()
     worse = sum(flip.worse for flip in flips)
-    told = f"{len(flips)} questions ended otherwise than before, {worse} of them worse."
-    shown = [_flip(flip, f"flip-{i}") for i, flip in enumerate(flips[:MOST])]
-    return _section("Answers that flipped", told, len(flips), shown)
+    told = "No question ended otherwise than before."
+    if flips:
+        ended = counted(len(flips), "question")
+        told = f"{ended} ended otherwise than before; {worse or 'none'} became worse."
+    still = {look.question.id: look.why for look in report.looks}
+    shown = [_flip(f, f"flip-{i}", still.get(f.question.id)) for i, f in enumerate(flips[:MOST])]
+    return _shown(told, len(flips), shown)
 
 
 def _looks(report: Report) -> Markup:
@@ -55,27 +59,28 @@ def _looks(report: Report) -> Markup:
         for i, look in enumerate(report.looks[:MOST])
         if to[look.question.id] == f"look-{i}"
     ]
-    told = f"{len(report.looks)} answers of this run have something wrong with them"
+    told = f"Something is wrong with {counted(len(report.looks), 'answer')} of this run"
     above = len(report.looks[:MOST]) - len(shown)
-    told += f", {above} of which flipped and stand above." if above else "."
-    return _section("Answers that need a look", told, len(report.looks), shown)
+    told += f"; {above} of them flipped, shown above." if above else "."
+    return _shown(told, len(report.looks), shown)
 
 
-def _section(title: str, told: str, count: int, shown: list[Markup]) -> Markup:
+def _shown(told: str, count: int, shown: list[Markup]) -> Markup:
     left = f" The {MOST} worst are shown." if count > MOST else ""
     more = shown[AT_ONCE:]
     folded = element("details", element("summary", f"{len(more)} more"), *more) if more else None
-    return element(
-        "section", element("h2", title), element("p", told + left), *shown[:AT_ONCE], folded
-    )
+    return joined(element("p", told + left), *shown[:AT_ONCE], folded)
 
 
-def _flip(flip: Flip, anchor: str) -> Markup:
+def _flip(flip: Flip, anchor: str, still: str | None) -> Markup:
+    """``still``: what is wrong with the answer as it is now, be it better than it was."""
     sign = "▼ worse" if flip.worse else "▲ better"
+    wrong = still if still and not flip.worse else None
     return element(
         "article",
         element("h3", cut(flip.question.question, LONGEST_QUOTE)),
         element("p", f"{sign}: {flip.what}", class_="alarm" if flip.worse else None),
+        element("p", f"Still: {cut(wrong, LONGEST_NAME)}", class_="alarm") if wrong else None,
         _expected(flip.question),
         element(
             "div", _side("Before", flip.before), _side("Now", flip.after), class_="sides"
@@ -88,17 +93,18 @@ def _look(look: Look, anchor: str) -> Markup:
     result = look.result
     shown = result.answer if isinstance(result, Reply) else {"failure": problem(result)}
     unmet = [
-        element("li", f"{name(m.check)}: {cut(m.reason, LONGEST_NAME)}")
+        f"{name(m.check)}: {m.reason}"
         for m in (result.marks if isinstance(result, Reply) else ())
         if m.outcome == "UNMET"
     ]
+    further = [element("li", cut(u, LONGEST_NAME)) for u in unmet if u != look.why]
     return element(
         "article",
         element("h3", cut(look.question.question, LONGEST_QUOTE)),
         element("p", cut(look.why, LONGEST_NAME), class_="alarm"),
         _expected(look.question),
         element("div", _side("Answer", shown), class_="sides"),
-        element("ul", *unmet) if unmet else None,
+        element("ul", *further) if further else None,
         id=anchor,
     )
 
@@ -166,9 +172,10 @@ def _quote(evidence: dict[str, Any], said: str) -> Markup:
 def _every(report: Report) -> Markup:
     headers = ["Question", "Outcome", *(name(check) for check in CHECKS), "Seconds"]
     rows = [_row(r) for r in report.run.results]
-    told = f"Every question ({len(rows)} answers)"
     key = element("p", "✓ met, ✗ not met, – could not be assessed", class_="soft")
-    return element("details", element("summary", told), key, table(headers, rows))
+    return element(
+        "details", element("summary", counted(len(rows), "answer")), key, table(headers, rows)
+    )
 
 
 def _row(result: Result) -> list[Child]:

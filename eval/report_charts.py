@@ -7,8 +7,9 @@ vermilion, are of the palette of Okabe and Ito, chosen to stay apart under every
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby, pairwise
 from typing import Literal
 
 from eval.figures import percent, seconds
@@ -20,13 +21,15 @@ _BLUE, _VERMILION = "#0072b2", "#d55e00"
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One run in a trend. ``value`` None leaves a gap."""
+    """One run in a trend. ``value`` None leaves a gap; ``edited`` marks that other questions were
+    asked than before."""
 
     label: str
     value: float | None
     low: float | None = None
     high: float | None = None
     kind: Literal["earlier", "baseline", "this"] = "earlier"
+    edited: bool = False
 
 
 def interval(value: float | None, low: float | None, high: float | None, name: str) -> Markup:
@@ -63,6 +66,13 @@ def shares(parts: Sequence[tuple[str, str, float | None]]) -> Markup:
 _SHADES = (("#0072b2", "#ffffff"), ("#b9dcf2", _INK), ("#8a3400", "#ffffff"), ("#ffffff", _INK))
 
 
+def swatch(part: int, name: str) -> Markup:
+    """The shade of a part of `shares`, to stand beside its name."""
+    fill = _SHADES[part][0]
+    square = element("rect", x=1, y=1, width=12, height=12, fill=fill, stroke=_INK)
+    return _svg(14, 14, f"shade of {name}", square)
+
+
 def latency(p50: float | None, p95: float | None, top: float, name: str) -> Markup:
     """Seconds on a scale from 0 to ``top``: a bar to the median, a line on to the slow tail."""
     if p50 is None or not top:
@@ -77,7 +87,8 @@ def latency(p50: float | None, p95: float | None, top: float, name: str) -> Mark
 
 def trend(title: str, points: Sequence[Point], *, timed: bool = False) -> Markup:
     """A figure over runs with its intervals: rings for runs before, a square for the baseline, a
-    diamond for this one. Evenly spaced, by order and not by date."""
+    diamond for this one, a broken upright where the questions were edited. Evenly spaced, by order
+    and not by date."""
     write = seconds if timed else percent
     top = _top([p.high if p.high is not None else p.value for p in points], timed=timed)
     xs = [_spread(i, len(points)) for i in range(len(points))]
@@ -104,19 +115,35 @@ def trend(title: str, points: Sequence[Point], *, timed: bool = False) -> Markup
             _MARKS[p.kind](x, y(p.value)),
         )
     ]
-    path = " ".join(
-        f"{_n(x)},{_n(y(p.value))}" for x, p in zip(xs, points, strict=True) if p.value is not None
-    )
-    line = element("polyline", points=path, fill="none", stroke=_BLUE)
+    places = [None if p.value is None else (x, y(p.value)) for x, p in zip(xs, points, strict=True)]
+    joints = [i for i, p in enumerate(points) if p.edited and i]
     last = points[-1]
-    said = f"{title} over {len(points)} runs, last {write(last.value)}"
+    edits = f", questions edited {len(joints)} times" if joints else ""
+    said = f"{title} over {len(points)} runs, last {write(last.value)}{edits}"
     return _svg(
-        300, 136, said, *axis, line, *drawn,
+        300, 136, said, *axis, *_lines(places, joints), *drawn,
+        *(_edit((xs[i - 1] + xs[i]) / 2) for i in joints),
         element("text", title, x=4, y=14, font_size=13, font_weight="bold", fill=_INK),
         _text(292, 14, write(last.value), anchor="end", size=13),
         _text(xs[0], 130, points[0].label, anchor="middle" if len(points) == 1 else "start"),
         _text(292, 130, last.label, anchor="end") if len(points) > 1 else None,
     )  # fmt: skip
+
+
+def _lines(places: Sequence[tuple[float, float] | None], joints: Sequence[int]) -> Iterator[Markup]:
+    """A line through the places, interrupted where there is no figure and at each joint: figures
+    of different questions are no course of one thing."""
+    ends = [0, *joints, len(places)]
+    for start, end in pairwise(ends):
+        for known, run in groupby(places[start:end], key=lambda place: place is not None):
+            if known:
+                path = " ".join(f"{_n(x)},{_n(y)}" for x, y in filter(None, run))
+                yield element("polyline", points=path, fill="none", stroke=_BLUE, stroke_width=1.5)
+
+
+def _edit(x: float, top: int = 24, bottom: int = 112) -> Markup:
+    """A broken upright line."""
+    return joined(*(_line(x, y, x, y + 5, _INK) for y in range(top, bottom, 9)))
 
 
 def _spread(i: int, n: int) -> float:
@@ -161,7 +188,9 @@ def _diamond(x: float, y: float, r: float, fill: str) -> Markup:
 
 
 def _ring(x: float, y: float) -> Markup:
-    return element("circle", cx=_n(x), cy=_n(y), r=3, fill="#ffffff", stroke=_BLUE)
+    return element(
+        "circle", cx=_n(x), cy=_n(y), r=3.5, fill="#ffffff", stroke=_BLUE, stroke_width=1.5
+    )
 
 
 def _square(x: float, y: float) -> Markup:
@@ -180,16 +209,19 @@ def _n(number: float) -> str:
     return f"{number:.2f}".rstrip("0").rstrip(".")
 
 
-def legend() -> Markup:
-    """The three marks of `trend`, beside their meaning."""
-    kinds = (("earlier", "a run before"), ("baseline", "compared with"), ("this", "this run"))
+def legend(*, edited: bool) -> Markup:
+    """The marks of `trend`, beside their meaning."""
+    keys = [
+        ("a run before", _ring(7, 7)),
+        ("compared with", _square(7, 7)),
+        ("this run", _now(7, 7)),
+    ]
+    if edited:
+        keys.append(("questions edited", _edit(7, 0, 14)))
     return joined(
         *(
-            element(
-                "span",
-                _svg(14, 14, name, _MARKS[kind](7, 7)), " ", name, class_="key",
-            )
-            for kind, name in kinds
+            element("span", _svg(14, 14, name, mark), " ", name, class_="key")
+            for name, mark in keys
         )
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ criteria. Tables say the numbers, plots beside them the size."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from eval.compare import is_time
@@ -11,8 +12,8 @@ from eval.figures import before_after, change, rate, seconds
 from eval.markup import Child, Markup, element, joined, table
 from eval.records import CHECKS, Comparison, Difference
 from eval.report import Past, Report, reasons
-from eval.report_charts import Point, interval, latency, legend, shares, trend
-from eval.report_words import cut, name
+from eval.report_charts import Point, interval, latency, legend, shares, swatch, trend
+from eval.report_words import counted, cut, name
 from eval.summary import SHARES, STAGES
 from rag.render import MARKS
 
@@ -44,7 +45,7 @@ def checks(report: Report) -> Markup:
     for check in CHECKS:
         figure = s["speed_check"] if check == "speed" else s[check]
         row: list[Child] = [name(check), _number(rate(figure)), _bar(figure, name(check))]
-        row.append(f"{figure['n']} questions" if figure["n"] else "nothing to judge it by")
+        row.append(counted(figure["n"], "question") if figure["n"] else "nothing to judge it by")
         if report.comparison:
             d = moved.get("total_s" if check == "speed" else check)
             row.append(_number(("time " if is_time(d.metric) else "") + change(d)) if d else "–")
@@ -82,7 +83,11 @@ def _compared(differences: Sequence[Difference]) -> Markup:
             *map(_number, before_after(d)),
             _number(change(d)),
             element("span", d.verdict, class_="number alarm" if d.verdict == "worse" else "number"),
-            element("span", f"{d.pairs} questions; {d.test}" if d.pairs else d.test, class_="soft"),
+            element(
+                "span",
+                f"{counted(d.pairs, 'question')}; {d.test}" if d.pairs else d.test,
+                class_="soft",
+            ),
         ]
         for d in differences
     ]
@@ -95,14 +100,21 @@ def claims(s: dict[str, Any]) -> Markup:
     )
     parts = [(MARKS[marks[n]], name(n), s[n]["value"]) for n in SHARES]
     listed = [
-        element("li", element("span", mark, class_="mark"), f" {called} ", _number(rate(s[key])))
-        for key, (mark, called, _) in zip(SHARES, parts, strict=True)
+        element(
+            "li",
+            swatch(i, called),
+            " ",
+            element("span", mark, class_="mark"),
+            f" {called} ",
+            _number(rate(s[key])),
+        )
+        for i, (key, (mark, called, _)) in enumerate(zip(SHARES, parts, strict=True))
     ]
     if not s["claims"]:
         return element("p", "No answer of this run claims anything.")
     lost = s["not_judged"]["claims_not_judged"]
     return joined(
-        element("p", f"{s['claims']} claims, each in one of four shares."),
+        element("p", f"{counted(s['claims'], 'claim')}, each in one of four shares."),
         shares(parts),
         element("ul", *listed, class_="shares"),
         element("p", f"The judge failed or could not be read on {rate(lost)} of them: these stand"
@@ -141,22 +153,31 @@ def trends(report: Report) -> Markup:
     ]
     if any(time.value is not None for time in times):
         plots.append(element("div", trend("whole answer, warm", times, timed=True)))
-    told = f"The last {len(past)} runs of these questions." if len(past) > 1 else "The first run."
-    told += " Lines are 95 % intervals; of seconds, from the median to the 95th percentile. "
+    edited = any(p.edited for p in past)
+    file = Path(report.run.provenance.questions_file).name or "these questions"
+    told = f"The last {len(past)} runs of {file}." if len(past) > 1 else "The first run."
+    if edited:
+        told += " A broken line stands where its questions were edited: its sides are of different"
+        told += " ones."
+    told += " Lines are 95 % intervals; of seconds, from the median to the 95th percentile."
     return joined(
-        element("p", told, legend(), class_="soft"), element("div", *plots, class_="trends")
+        element("p", told, class_="soft"),
+        element("p", legend(edited=edited), class_="soft"),
+        element("div", *plots, class_="trends"),
     )
 
 
 def _point(past: Past, figure: dict[str, Any] | None, report: Report, base: str | None) -> Point:
+    """A run's figure, under its day; under its time where all runs are of one day."""
+    days = {p.started[:10] for p in report.trend}
+    label = past.started[5:10] if len(days) > 1 else past.started[11:16]
     kind: Literal["earlier", "baseline", "this"] = "earlier"
     if past.run_id == report.run.run_id:
         kind = "this"
     elif past.run_id == base:
         kind = "baseline"
-    if figure is None:
-        return Point(past.started[5:10], None, kind=kind)
-    return Point(past.started[5:10], figure["value"], figure["low"], figure["high"], kind)
+    f = figure or dict.fromkeys(("value", "low", "high"))
+    return Point(label, f["value"], f["low"], f["high"], kind, past.edited)
 
 
 def rates(s: dict[str, Any]) -> Markup:

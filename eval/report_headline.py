@@ -25,8 +25,9 @@ def headline(
     """How a run compares, in a word and in a sentence; ``since`` is when the baseline started."""
     asked = len({r.question.id for r in run.results})
     if run.state != "done":
+        state = "still running" if run.state == "running" else run.state
         return "unfinished", (
-            f"This run is {run.state}: {asked} of {run.questions} questions were asked, so its"
+            f"This run is {state}: {asked} of {run.questions} questions were asked, so its"
             " figures are of those alone."
         )
     if comparison is None or since is None:

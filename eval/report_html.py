@@ -5,17 +5,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from eval.figures import percent
 from eval.figures import rate as written
-from eval.markup import Child, Markup, definitions, element, joined
+from eval.markup import Markup, definitions, element, joined
 from eval.report import Report
 from eval.report_answers import anchors, answers
 from eval.report_figures import checks, claims, criteria, differences, rates, speed, trends
-from eval.report_words import cut, moment, why
+from eval.report_words import cut, moment, unbroken, why
+from eval.standing import kin
 
 #: Sign before a headline, so that it is not told by colour alone.
 _SIGNS = {"worse": "▼", "better": "▲", "level": "●", "first": "○", "unfinished": "!"}
@@ -36,29 +38,41 @@ def html_report(report: Report) -> str:
         element("title", f"Evaluation {report.run.run_id}"),
         element("style", Markup(style)),
     )
-    body = element("body", element("main", *_sections(report)))
+    sections = list(_sections(report))
+    parts = [
+        element("section", element("h2", title), content, id=f"part-{i}")
+        for i, (title, content) in enumerate(sections)
+    ]
+    contents = _contents([title for title, _ in sections])
+    body = element("body", element("main", _top(report), contents, *parts))
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
 
-def _sections(report: Report) -> Iterator[Markup]:
+def _sections(report: Report) -> Iterator[tuple[str, Markup]]:
+    """Title and content of each, what a person needs first before the rest."""
     figures = report.summary
-    yield _top(report)
-    yield _section("The five checks", checks(report))
+    yield "The five checks", checks(report)
     if report.comparison:
-        yield _section("What is different", *differences(report.comparison, _since(report)))
-        yield _section("What changed, and why it counts", _changes(report.comparison.changed))
-    yield _section("Trend", trends(report))
+        yield "What is different", joined(*differences(report.comparison, _since(report)))
+        yield "What changed, and why it counts", _changes(report.comparison.changed)
+    yield "Trend", trends(report)
     yield from answers(report)
-    yield _section("Claims", claims(figures))
-    yield _section("Retrieval, abstention, what was not scored", rates(figures))
-    yield _section("Speed", speed(figures))
-    yield _section("Criteria", criteria(report))
-    yield _section("What judged", *_judge(report))
-    yield _section("What produced it", _provenance(report))
+    yield "Claims", claims(figures)
+    yield "Retrieval, abstention, what was not scored", rates(figures)
+    yield "Speed", speed(figures)
+    yield "Criteria", criteria(report)
+    yield "What judged", joined(*_judge(report))
+    yield "What produced it", _provenance(report)
 
 
-def _section(title: str, *children: Child) -> Markup:
-    return element("section", element("h2", title), *children)
+def _contents(titles: Sequence[str]) -> Markup:
+    """A way to each section: on a phone the page is many screens long."""
+    links = [
+        element("li", element("a", title, href=f"#part-{i}")) for i, title in enumerate(titles)
+    ]
+    return element(
+        "details", element("summary", "On this page"), element("ul", *links), class_="contents"
+    )
 
 
 def _since(report: Report) -> str:
@@ -67,9 +81,9 @@ def _since(report: Report) -> str:
 
 def _top(report: Report) -> Markup:
     run = report.run
-    what = run.provenance.questions_file or "questions"
+    what = Path(run.provenance.questions_file).name or "questions"
     kicker = f"Evaluation of {what} · {moment(run.started)} · run {run.run_id}"
-    headline = element("h1", f"{_SIGNS[report.tone]} {report.headline}")
+    headline = element("h1", f"{_SIGNS[report.tone]} {unbroken(report.headline)}")
     return joined(
         element("p", kicker, class_="kicker"),
         element("div", headline, _first(report), class_=f"headline {report.tone}"),
@@ -104,10 +118,12 @@ def _changes(lines: tuple[str, ...]) -> Markup:
 def _judge(report: Report) -> Iterator[Markup]:
     verifier = dict(report.run.provenance.verifier)
     judges = verifier.pop("judges", None) or []
-    yield definitions(verifier)
+    yield _defined(verifier)
     if judges:
         votes = [" ".join(f"{key} {value}" for key, value in j.items() if value) for j in judges]
         yield element("p", "Besides, with a vote each: " + "; ".join(votes) + ".")
+    for line in kin(report.run.provenance.generator, report.run.provenance.verifier):
+        yield element("p", f"{line[0].upper()}{line[1:]}.")
     if report.judge is None:
         yield element("p", "How well it agrees with people is not known: rag eval calibrate LABELS")
         return
@@ -130,9 +146,9 @@ def _provenance(report: Report) -> Markup:
     shown: dict[str, Any] = {
         "run": run.run_id,
         "state": run.state,
-        "started": run.started,
-        "finished": run.finished,
-        "due": run.due or "started by a person",
+        "started": moment(run.started),
+        "finished": moment(run.finished) if run.finished else None,
+        "due": moment(run.due) if run.due else "started by a person",
         "repeats": run.repeats,
         "questions": f"{p.questions_file}, digest {p.questions_digest}",
         "rubric": f"digest {p.rubric_digest}",
@@ -146,7 +162,20 @@ def _provenance(report: Report) -> Markup:
         for group in ("settings", "machine", "versions")
         for key, value in getattr(p, group).items()
     }
-    folded = element(
-        "details", element("summary", "Settings, machine, versions"), definitions(rest)
-    )
-    return joined(definitions(shown), folded)
+    folded = element("details", element("summary", "Settings, machine, versions"), _defined(rest))
+    return joined(_defined(shown), folded)
+
+
+def _defined(values: Mapping[str, Any]) -> Markup:
+    """Names and values as a person would write them: no «True», no brackets."""
+    return definitions({key: _in_words(value) for key, value in values.items()})
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_in_words(inner)}" for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_in_words, value))
+    return "" if value is None else str(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from eval.ranking import HITS
 
 #: Figure → how a person would call it.
@@ -47,6 +49,10 @@ WHY = {
 }
 
 
+#: Blanks within a figure: before its «%», and after the comma of its interval.
+_WITHIN = re.compile(r"(?<=\d) (?=%)|(?<=,) (?=[^ ,\]]+\])")
+
+
 def name(metric: str) -> str:
     return NAMES.get(metric, metric)
 
@@ -54,6 +60,16 @@ def name(metric: str) -> str:
 def moment(time: str) -> str:
     """«2026-11-02 03:00 UTC» of an ISO 8601 time in UTC."""
     return f"{time[:10]} {time[11:16]} UTC"
+
+
+def counted(number: int, what: str) -> str:
+    """«1 answer», «1,204 answers»."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def unbroken(text: str) -> str:
+    """The text with its figures whole: no line ends within «85 %» or «[78, 91]»."""
+    return _WITHIN.sub("\u00a0", text)
 
 
 def why(changed: str) -> str:

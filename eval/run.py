@@ -7,8 +7,10 @@ A kill loses the question that is being asked; `resume` goes on from the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +20,7 @@ from eval.provenance import provenance_unread
 from eval.questions import questions_digest
 from eval.records import EvaluationRun, Provenance, Question, Reply, Result
 from eval.rubric import Rubric
+from eval.standing import kin
 from rag.errors import RagError, UsageError
 from rag.settings import Settings
 
@@ -39,29 +42,21 @@ class Watch(Protocol):
 
 
 def evaluate(
-    questions: Sequence[Question],
-    settings: Settings,
-    rubric: Rubric,
-    history: History,
+    questions: Sequence[Question], settings: Settings, rubric: Rubric, history: History,
     *,
-    repeats: int = 1,
-    judges: tuple[str, ...] = (),
-    due: str | None = None,
-    resume: str | None = None,
-    watch: Watch | None = None,
-    questions_file: str = "",
-    model_named: bool = False,
-    notice: Callable[[str], None] = lambda _: None,
-) -> EvaluationRun:
+    repeats: int = 1, judges: tuple[str, ...] = (), due: str | None = None,
+    resume: str | None = None, watch: Watch | None = None, questions_file: str = "",
+    model_named: bool = False, notice: Callable[[str], None] = lambda _: None,
+) -> EvaluationRun:  # fmt: skip
     """Ask every question ``repeats`` times, in a row, and judge the replies.
 
     ``judges``: names of `eval.judges.JUDGES`, none for the verdicts of the pipeline itself;
     ``due`` the scheduled time this run is for (UTC, ISO 8601); ``resume`` the id of an
     interrupted run, or «last» for the latest of these questions if it was interrupted.
-    ``notice`` hears where the generator «auto» came down to quotes, for want of a model. Where
-    ``model_named`` says that one was asked for, where it is another than the default, or where the
-    last run of these questions was written by one, that raises ModelUnavailable: quotes would pass
-    for a better model.
+    ``notice`` hears of files that the index lacks, of a judge that is kin of the writer, and where
+    the generator «auto» came down to quotes, for want of a model. Where ``model_named`` says that
+    one was asked for, where it is another than the default, or where the last run of these
+    questions was written by one, that raises ModelUnavailable: quotes would pass for a better one.
 
     An error of one question is a Failure and the run goes on. What every question would meet ends
     it: the error is raised, and the run recorded as failed, or as interrupted when something was
@@ -72,35 +67,46 @@ def evaluate(
         "questions_digest": questions_digest(questions),
         "rubric_digest": rubric.digest,
     }
-    try:
+    begin = partial(history.begin, repeats=repeats, questions=len(questions), due=due)
+    with _failure_kept(history, settings, lambda: begin(provenance_unread(settings, **known))):
         needed = model_named or _model_expected(settings, history, known)
         asking = Asking.open(settings, rubric, judges, model_needed=needed, notice=notice)
-    except UsageError:
-        raise  # a slip of the pen, no run
-    except RagError as error:
-        unread = provenance_unread(settings, **known)
-        run_id = history.begin(unread, repeats=repeats, questions=len(questions), due=due)
-        history.finish(run_id, "failed", told(error, settings))
-        raise
     with asking:
         provenance = asking.provenance(**known)
-        resumed = _resumable(history, resume, provenance, repeats)
-        if resumed:
-            history.reopen(resumed, due)
-        run_id = resumed or history.begin(
-            provenance, repeats=repeats, questions=len(questions), due=due
-        )
-        try:
+        judges_told = kin(provenance.generator, provenance.verifier)
+        for line in filter(None, (asking.unknown_files(questions), *judges_told)):
+            notice(line)
+        run_id = _gone_on_with(history, resume, provenance, repeats, due) or begin(provenance)
+        with _end_kept(history, settings, run_id):
             _ask_all(questions, asking, history, run_id, repeats, watch)
-        except BaseException as error:
-            ended = isinstance(error, KeyboardInterrupt) or _answered(history, run_id)
-            history.finish(run_id, "interrupted" if ended else "failed", told(error, settings))
-            raise
+    return history.load(run_id)
+
+
+@contextmanager
+def _failure_kept(history: History, settings: Settings, begin: Callable[[], str]) -> Iterator[None]:
+    """An evaluation that could not be opened is a failed run, unless it was a slip of the pen."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except RagError as error:
+        history.finish(begin(), "failed", told(error, settings))
+        raise
+
+
+@contextmanager
+def _end_kept(history: History, settings: Settings, run_id: str) -> Iterator[None]:
+    """However a run ends, its state says so."""
+    try:
+        yield
+    except BaseException as error:
+        ended = isinstance(error, KeyboardInterrupt) or _answered(history, run_id)
+        history.finish(run_id, "interrupted" if ended else "failed", told(error, settings))
+        raise
     if _answered(history, run_id):
         history.finish(run_id, "done")
     else:
         history.finish(run_id, "failed", "no question was answered")
-    return history.load(run_id)
 
 
 def _model_expected(settings: Settings, history: History, known: Mapping[str, str]) -> bool:
@@ -119,6 +125,16 @@ def _model_expected(settings: Settings, history: History, known: Mapping[str, st
 
 def _answered(history: History, run_id: str) -> bool:
     return any(isinstance(r, Reply) for r in history.results(run_id))
+
+
+def _gone_on_with(
+    history: History, wanted: str | None, provenance: Provenance, repeats: int, due: str | None
+) -> str | None:
+    """The id of the interrupted run that is going on now; None for a new one."""
+    run_id = _resumable(history, wanted, provenance, repeats)
+    if run_id:
+        history.reopen(run_id, due)
+    return run_id
 
 
 def _resumable(

@@ -72,7 +72,7 @@ def _sample(
         if each:
             parts = [(top / bottom, 1.0) for top, bottom in parts if bottom]
         if parts:
-            top, bottom = (sum(p[i] for p in parts) / len(parts) for i in (0, 1))
+            top, bottom = (sum(column) / len(parts) for column in zip(*parts, strict=True))
             rows.append((name, results[0].question.cluster, top, bottom))
     return sample(rows)
 

@@ -7,20 +7,28 @@ judged is counted apart and enters no other rate.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
 from eval.corrections import JudgeRecord, corrected
 from eval.paired import deviation_of_one, questions_needed
-from eval.records import Comparison, EvaluationRun, Rate, Reply
+from eval.records import Comparison, EvaluationRun, Mark, Question, Rate, Reply
 from eval.samples import SHARES, STAGES, claims, retrieval_names, samples, seconds
 from eval.statistics import Sample, quantiles, rate, sample
 
-__all__ = ["POINTS", "SHARES", "STAGES", "summarise"]
+if TYPE_CHECKING:
+    from eval.history import History
+
+__all__ = ["POINTS", "SHARES", "STAGES", "complete", "figures_of", "kept_figures", "summarise"]
 
 #: Differences for which the number of questions it takes is told.
 POINTS = (0.02, 0.05, 0.1)
+#: The modules that decide what a figure is.
+_MAKERS = ("paired.py", "records.py", "samples.py", "statistics.py", "summary.py")
 
 
 def summarise(
@@ -33,6 +41,45 @@ def summarise(
     ``correction`` adds the share of claims that are truly unsupported, as far as the judge's error
     rates tell; ``comparison`` what is better or worse than in the run before.
     """
+    return complete(figures_of(run), run, correction, comparison)
+
+
+def complete(
+    figures: Mapping[str, Any],
+    run: EvaluationRun,
+    correction: JudgeRecord | None,
+    comparison: Comparison | None,
+) -> dict[str, Any]:
+    """As `summarise`, of figures that are known already: by `kept_figures`."""
+    return {
+        **figures,
+        "corrected": corrected(run, correction) if correction else None,
+        "compared_with": _compared(comparison) if comparison else None,
+    }
+
+
+def kept_figures(history: History, run: EvaluationRun) -> dict[str, Any]:
+    """As `figures_of`, of a run with or without its results. The figures of a run that is done are
+    worked out once and kept in the history: a month of nights is a trend in no time."""
+    made_by = _made_by()
+    if run.state == "done" and (known := history.summary(run.run_id, made_by)):
+        return known
+    found = figures_of(run if run.results else history.load(run.run_id))
+    if run.state == "done":
+        history.keep_summary(run.run_id, made_by, found)
+    return found
+
+
+@cache
+def _made_by() -> str:
+    """Names the code that works figures out, so that no figure outlives its definition. Rubric and
+    judge are not in it: what they said of a run stands in its results."""
+    folder = files("eval")
+    return hashlib.sha256(b"".join(folder.joinpath(n).read_bytes() for n in _MAKERS)).hexdigest()
+
+
+def figures_of(run: EvaluationRun) -> dict[str, Any]:
+    """The figures that a run has by itself, as a document that equals its own JSON."""
     figures = samples(run)
     shown = {name: rate(counted).to_dict() for name, counted in figures.items()}
     return {
@@ -57,8 +104,6 @@ def summarise(
         "not_judged": {n: shown[n] for n in ("claims_not_judged", "criteria_not_assessed")},
         "criteria": _criteria(run.replies),
         "questions_needed": _needed(figures),
-        "corrected": corrected(run, correction) if correction else None,
-        "compared_with": _compared(comparison) if comparison else None,
     }
 
 
@@ -92,25 +137,28 @@ def _tokens_per_second(replies: Sequence[Reply]) -> dict[str, float | int] | Non
 
 def _criteria(replies: Sequence[Reply]) -> dict[str, dict[str, Any]]:
     """Criterion → its check, the outcomes counted, and the share met of what was assessed."""
-    marks = [(r.question, m) for r in replies for m in r.marks]
-    found: dict[str, dict[str, Any]] = {}
-    for check, name in dict.fromkeys((m.check, m.criterion) for _, m in marks):
-        here = [(q, m) for q, m in marks if (m.check, m.criterion) == (check, name)]
-        counts = Counter(m.outcome for _, m in here)
-        by_question: dict[str, list[float]] = {}
-        clusters = {q.id: q.cluster for q, _ in here}
-        for question, mark in here:
-            if mark.outcome != "CANNOT_ASSESS":
-                by_question.setdefault(question.id, []).append(float(mark.outcome == "MET"))
-        rows = [(i, clusters[i], sum(v) / len(v), 1.0) for i, v in by_question.items()]
-        found[name] = {
-            "check": check,
-            "met": counts["MET"],
-            "unmet": counts["UNMET"],
-            "cannot_assess": counts["CANNOT_ASSESS"],
-            "rate": (rate(sample(rows)) if rows else Rate(None, None, None, 0)).to_dict(),
-        }
-    return found
+    marks: dict[tuple[str, str], list[tuple[Question, Mark]]] = {}
+    for reply in replies:
+        for mark in reply.marks:
+            marks.setdefault((mark.check, mark.criterion), []).append((reply.question, mark))
+    return {name: _criterion(check, here) for (check, name), here in marks.items()}
+
+
+def _criterion(check: str, here: Sequence[tuple[Question, Mark]]) -> dict[str, Any]:
+    counts = Counter(mark.outcome for _, mark in here)
+    met: dict[str, tuple[str, list[float]]] = {}
+    for question, mark in here:
+        if mark.outcome != "CANNOT_ASSESS":
+            told = met.setdefault(question.id, (question.cluster, []))[1]
+            told.append(float(mark.outcome == "MET"))
+    rows = [(i, cluster, sum(v) / len(v), 1.0) for i, (cluster, v) in met.items()]
+    return {
+        "check": check,
+        "met": counts["MET"],
+        "unmet": counts["UNMET"],
+        "cannot_assess": counts["CANNOT_ASSESS"],
+        "rate": (rate(sample(rows)) if rows else Rate(None, None, None, 0)).to_dict(),
+    }
 
 
 def _needed(figures: Mapping[str, Sample]) -> dict[str, dict[str, int]]:

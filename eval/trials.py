@@ -11,6 +11,7 @@ variant alone; ``repeats`` does not mend that, a second trial does.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -113,16 +114,21 @@ def run_trial(
     repeats: int = 1,
     questions_file: str = "",
     watching: Callable[[str], AbstractContextManager[Watch | None]] | None = None,
+    model_named: bool = False,
+    notice: Callable[[str], None] = lambda _: None,
 ) -> Trial:
     """Ask every variant all questions; ``history`` is the SQLite file that keeps their runs, best
-    not that of the nights. ``watching`` gives what watches the variant of a name.
+    not that of the nights. ``watching`` gives what watches the variant of a name; ``model_named``
+    and ``notice`` are those of `eval.run.evaluate`.
 
     Raises what `eval.run.evaluate` raises, and UsageError where prompts or models are varied and
-    no model writes; all variants are opened before the first is asked.
+    no model writes; all variants are opened before the first is asked. Where a model writes for
+    one, quotes stand in for none: ModelUnavailable where it has gone away meanwhile.
     """
     criteria = rubric or load_rubric()
-    for variant in asked:
-        _must_differ(variant, asked[0], criteria)
+    writers = {_writer(v, asked[0], criteria, model_needed=model_named) for v in asked}
+    needed = model_named or writers != {"extractive"}
+    once = functools.cache(notice)  # a line is told once and not for each variant
     runs: list[EvaluationRun] = []
     with History(history) as kept:
         for variant in asked:
@@ -130,7 +136,8 @@ def run_trial(
                 runs.append(
                     evaluate(
                         questions, variant.settings, criteria, kept, repeats=repeats,
-                        watch=watch, questions_file=questions_file,
+                        watch=watch, questions_file=questions_file, model_named=needed,
+                        notice=once,
                     )
                 )  # fmt: skip
     return Trial(
@@ -145,18 +152,19 @@ def _unwatched(_: str) -> AbstractContextManager[Watch | None]:
     return nullcontext()
 
 
-def _must_differ(variant: Variant, first: Variant, rubric: Rubric) -> None:
-    """Open it, so that a wrong name is told before an hour of asking."""
+def _writer(variant: Variant, first: Variant, rubric: Rubric, *, model_needed: bool) -> str:
+    """Who writes for a variant, which is opened for that: a wrong name is told before an hour of
+    asking, and two variants that would answer alike as well."""
     s, f = variant.settings, first.settings
-    same_passages = s.ask_k == f.ask_k
-    with Asking.open(s, rubric, ()) as asking:
-        quoting = asking.writer["kind"] == "extractive"
-    if quoting and same_passages and variant is not first:
+    with Asking.open(s, rubric, (), model_needed=model_needed) as asking:
+        kind = str(asking.writer["kind"])
+    if kind == "extractive" and s.ask_k == f.ask_k and variant is not first:
         raise UsageError(
             f"{first.name} and {variant.name} would answer alike: no model writes here, the sources"
             " are quoted",
             "start a model server (rag doctor tells how), or vary --k",
         )
+    return kind
 
 
 def _tried(called: str, run: EvaluationRun, first: EvaluationRun | None) -> Tried:

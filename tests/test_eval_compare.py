@@ -235,6 +235,15 @@ def test_what_produced_the_runs_is_held_side_by_side():
     )
 
 
+def test_the_same_index_named_from_elsewhere_is_no_change():
+    """What lies in it is told by its digests."""
+    here, there = (
+        make_run(provenance=make_provenance(settings={"index": index, "k": 10}))
+        for index in (".rag", "../reports/.rag")
+    )
+    assert compare(here, there).changed == ()
+
+
 def test_a_hostile_name_is_inert_in_what_changed():
     """A model may be called anything; it stays one line without escape codes."""
     other = make_provenance(prompt={"name": "a\x1b[2J\nb", "fingerprint": "f00d"})

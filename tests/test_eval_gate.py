@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from eval.agreement import Agreement, Labelled, agreement, judge, read_labels
 from eval.compare import compare
 from eval.corrections import (
+    FOLDER,
     JudgeRecord,
     make_record,
     record_for,
@@ -22,11 +23,11 @@ from eval.corrections import (
     save_record,
     shipped_labels,
     shipped_record,
-    uncalibrated,
 )
 from eval.gate import Limits, hold
 from eval.history import History
 from eval.records import EvaluationRun, Rate
+from eval.standing import damaged, uncalibrated, uncorrected
 from eval.statistics import wilson
 from eval.summary import summarise
 from rag.checking.base import ModelOpinion
@@ -278,19 +279,29 @@ def test_what_rag_verify_calibrates_counts_where_it_shows_as_much(
             scores = [0.95 if known[c, tuple(e)] is right else 0.05 for c, e in pairs]
             return [ModelOpinion(s, 0.0, 1 - s) for s in scores]
 
-    save_calibration(calibrate(Scores(), shipped_claims()))
+    path, history = save_calibration(calibrate(Scores(), shipped_claims())), tmp_path / "h.sqlite"
     verifier = {"kind": "nli", "model": "x", "digest": Scores.digest}
-    assert uncalibrated(verifier, tmp_path / "h.sqlite") == ([] if shown else ["x"])
+    assert uncalibrated(verifier, history) == ([] if shown else ["x"])
+    path.write_text("{", encoding="utf-8")
+    assert uncalibrated(verifier, history) == ["x"]
+    (line,) = damaged(verifier, history)
+    assert str(path) in line
+    assert "rag verify --calibrate" in line
+    assert uncorrected(verifier, history) == ""  # rates are corrected by the other kind of record
 
 
-def test_a_damaged_record_is_one_line(tmp_path):
-    """It names the file and how to make it anew."""
+@pytest.mark.parametrize("text", [b"{}", b'{"record": 1', b"\xff", b'{"record": 9}', None])
+def test_a_damaged_record_is_one_line_and_shows_nothing(tmp_path, text):
+    """It names the file and how to make it anew; nobody goes by the record that ships instead."""
     history = tmp_path / "history.sqlite"
     path = save_record(replace(shipped_record(), digest=rules_digest()), history)
-    for text in (b"{}", b'{"record": 1', b"\xff", b'{"record": 9}'):
-        path.write_bytes(text)
-        with pytest.raises(UsageError, match="damaged or of another version; make it anew"):
-            record_for({"kind": "rules"}, history)
+    assert damaged({"kind": "rules"}, history) == []
+    path.unlink()
+    path.mkdir() if text is None else path.write_bytes(text)
+    (line,) = damaged({"kind": "rules"}, history)
+    assert line.startswith(f"calibration {path} is damaged or of another version; make it anew")
+    assert uncalibrated({"kind": "rules"}, history) == ["rules"]
+    assert record_for({"kind": "rules"}, history) is None
 
 
 # ---------------------------------------------------------------------- agreement
@@ -504,6 +515,26 @@ def test_the_gate_exits_18_with_a_line_a_breach(nights):
     assert f"run {bad} does not pass: flagged 0.250" in one_error_line(done.err)
 
 
+def test_a_damaged_record_shuts_the_gate_and_leaves_the_report_without_corrected_rates(nights):
+    """Exit 18 where something rests on the judge, and not where code alone decides; the report is
+    written all the same, and one line says what it lacks."""
+    path, _ = nights
+    broken = path.parent / FOLDER / f"{rules_digest()}.json"
+    broken.parent.mkdir()
+    broken.write_text("{", encoding="utf-8")
+    kept = ("--history", str(path))
+    for limit in (("--max-flagged", "1"), ("--no-worse-than", "last")):
+        shut = rag_here("eval", "gate", *limit, *kept)
+        assert shut.code == 18
+        assert f"judge rules opens no gate: calibration {broken} is damaged" in shut.out
+    assert rag_here("eval", "gate", "--min-formatting", "0.5", *kept).code == 0
+    shown = rag_here("eval", "report", "-o", "-", "--format", "markdown", *kept)
+    assert (shown.code, "flagged" in shown.out) == (0, True)
+    (line,) = (x for x in shown.err.splitlines() if "damaged" in x)
+    assert line.startswith(f"no rate is corrected for the judge's errors: calibration {broken}")
+    assert "rag eval calibrate LABELS" in line
+
+
 def test_the_gate_lets_a_good_run_pass(nights):
     """By its id, compared with the run before it; with nothing before it that is said."""
     path, (first, good, _) = nights
@@ -582,7 +613,7 @@ def test_the_gate_prints_one_json_document(nights):
         (["--min-hit", "7=0.5"], "K is of 1, 3, 5, 10"),
         (["--max-flagged", "5"], "'--max-flagged'"),
         (["nobody"], "no run is «nobody»"),
-        (["--history", "absent.sqlite"], "no history absent.sqlite"),
+        (["--history", "absent.sqlite"], "no history at absent.sqlite"),
     ],
 )
 def test_a_wrong_gate_is_a_usage_error(nights, arguments, problem):

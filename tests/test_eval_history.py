@@ -133,11 +133,26 @@ def test_the_last_run_is_of_the_same_questions_done_and_before(history: History)
         history.finish(name, state)
     other = begun(history, questions_digest="others")
     history.finish(other, "done")
-    digest = make_provenance().questions_digest
-    assert history.last(digest).run_id == ids[3]
-    assert history.last(digest, before=ids[3]).run_id == ids[1]
-    assert history.last(digest, before=ids[0]) is None
-    assert history.last("unknown") is None
+    assert history.before(ids[3]).run_id == ids[1]
+    assert history.before(ids[0]) is None
+    assert history.before(other) is None
+
+
+def test_the_run_before_one_of_an_edited_file_is_that_of_the_file_before_the_edit(
+    history: History,
+) -> None:
+    old = [begun(history), begun(history, questions_file="others.jsonl")]
+    new = [begun(history, questions_digest="edited"), begun(history)]
+    for run_id in (*old, *new):
+        history.add(run_id, results(0))
+        history.finish(run_id, "done")
+    stranger = begun(history, questions_digest="strange")  # of the same name, with other questions
+    history.add(stranger, results(1))
+    assert [r.run_id for r in history.earlier(new[0])] == [old[0]]  # others.jsonl is another file
+    assert history.before(new[0]).run_id == old[0]
+    assert [r.run_id for r in history.earlier(new[1])] == [new[0], *old[::-1]]
+    assert history.before(new[1]).run_id == old[1]  # the same questions, taken back
+    assert list(history.earlier(stranger)) == []
 
 
 def test_a_reason_is_kept_and_goes_when_the_run_goes_on(history: History) -> None:
@@ -259,6 +274,20 @@ def test_a_history_of_a_newer_version_is_refused_and_left_as_it_is(history: Hist
     assert history._db.execute("PRAGMA user_version").fetchone()[0] == 99
 
 
+def test_a_history_of_an_older_version_is_brought_up_to_this_one(history: History) -> None:
+    run_id = begun(history)
+    history.add(run_id, results(0))
+    history.finish(run_id, "done")
+    history._db.execute("DROP TABLE summaries")
+    history._db.execute("PRAGMA user_version = 1")
+    with History(history.path) as other:
+        assert other.summary(run_id, "me") is None
+        other.keep_summary(run_id, "me", {"claims": 1})
+        assert other.summary(run_id, "me") == {"claims": 1}
+        assert other.summary(run_id, "somebody else") is None
+        assert other.load(run_id).results == tuple(results(0))
+
+
 def test_what_is_no_history_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("These are notes, and no database, whatever they are called. " * 40)
@@ -294,7 +323,8 @@ def test_rag_eval_history_tells_each_run_and_what_was_changed(history: History) 
     history.add(first, results(0))
     history.finish(first, "done")
     hostile = {**make_provenance().generator, "model": "\x1b[31mred\u202e"}
-    second = begun(history, generator=hostile)
+    second = begun(history, generator=hostile, questions_digest="edited")
+    history.add(second, results(0))
     history.finish(second, "failed", "the model is gone\nrag: forged")
     done = rag_here("eval", "history", "--history", str(history.path))
     assert done.code == 0
@@ -305,6 +335,7 @@ def test_rag_eval_history_tells_each_run_and_what_was_changed(history: History) 
     assert "failed" in newest
     assert why.strip() == "the model is gone rag: forged"
     assert "generator model" in changed
+    assert "questions: not the same set" in changed
     assert oldest.startswith(first)
     assert "grounded 100 %" in oldest
 

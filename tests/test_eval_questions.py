@@ -6,6 +6,9 @@ import errno
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eval import criteria, rubric
-from eval.draft import draft, write_new
+from eval.draft import draft
+from eval.new_file import write_new
 from eval.questions import questions_digest, read_questions, to_line
 from eval.records import Question
 from eval.rubric import load_rubric, shipped
@@ -67,6 +71,7 @@ def test_two_thousand_questions_are_read(tmp_path: Path) -> None:
     ("line", "told"),
     [
         pytest.param("{", "not JSON", id="cut"),
+        pytest.param('{"question": "x?", "question": "y?"}', "«question» is given twice", id="two"),
         pytest.param('["A?"]', "not an object", id="list"),
         pytest.param('{"id": "a"}', "«question» is missing", id="no question"),
         pytest.param('{"question": " "}', "«question» is .*, not a text", id="blank"),
@@ -213,11 +218,13 @@ def test_init_writes_drafts_that_run_reads_and_says_that_a_person_must_edit_them
 
 
 def test_init_never_writes_over_a_file(samples_index: Path, tmp_path: Path) -> None:
+    """And says so before it looks for the index."""
     path = written(tmp_path, "mine")
-    done = rag_here("eval", "init", "--index", str(samples_index), cwd=tmp_path)
-    assert done.code == 2
-    assert "exists and stays as it is" in one_error_line(done.err)
-    assert path.read_text() == "mine"
+    for index in (str(samples_index), "absent"):
+        done = rag_here("eval", "init", "--index", index, cwd=tmp_path)
+        assert done.code == 2
+        assert "exists and stays as it is" in one_error_line(done.err)
+        assert path.read_text() == "mine"
 
 
 def test_a_draft_that_could_not_be_written_whole_does_not_stand_in_the_way(
@@ -250,6 +257,54 @@ def test_a_draft_that_could_not_be_written_whole_does_not_stand_in_the_way(
     assert list(tmp_path.iterdir()) == []
     write_new(tmp_path / "rubric.toml", "text")
     assert (tmp_path / "rubric.toml").read_text() == "text"
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from eval.new_file import write_new
+
+opened = Path.open
+
+def killed(path, *how, **more):
+    with opened(path, *how, **more) as stream:
+        stream.write("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+Path.open = killed
+write_new(Path(sys.argv[1]), "text")
+"""
+
+
+def test_a_kill_while_a_draft_is_written_does_not_stand_in_the_way_of_the_next(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "questions.jsonl"
+    done = subprocess.run([sys.executable, "-c", _KILLED, str(path)], check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    assert [p.read_text() for p in tmp_path.iterdir()] == ["half"]
+    write_new(path, "text")
+    assert path.read_text() == "text"
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_disk_without_links_has_drafts_too_and_none_is_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refused)
+    path = tmp_path / "questions.jsonl"
+    if there:
+        path.write_text("mine")
+        with pytest.raises(UsageError, match="exists and stays as it is"):
+            write_new(path, "text")
+    else:
+        write_new(path, "text")
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [
+        (path.name, "mine" if there else "text")
+    ]
 
 
 def test_init_without_an_index_is_exit_10(tmp_path: Path) -> None:

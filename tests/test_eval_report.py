@@ -25,12 +25,14 @@ from eval_runs import (
     make_run,
     must_be_inert,
     put,
+    question,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 from markdown_it import MarkdownIt
 
+import eval.summary
 from eval.compare import compare
 from eval.history import History
 from eval.markup import element
@@ -41,6 +43,8 @@ from eval.report_headline import visible_drop
 from eval.report_html import html_report
 from eval.report_junit import junit_report
 from eval.report_markdown import code, markdown_report
+from eval.report_words import unbroken
+from eval.summary import figures_of, kept_figures
 from rag.errors import UsageError
 
 #: What JUnit XML is, as both common schemas (Ant's and Jenkins') allow it.
@@ -219,12 +223,57 @@ def test_without_a_drop_the_answers_with_something_wrong_are_to_be_looked_at(
     ]
 
 
-def test_the_trend_holds_the_runs_of_the_same_questions_that_were_done(history: History) -> None:
-    other = make_run(provenance=make_provenance(questions_digest="other"))
-    runs = [make_run(), other, replace(make_run(), state="failed"), make_run(), make_run()]
+def test_the_trend_follows_the_file_of_questions_and_marks_where_it_was_edited(
+    history: History,
+) -> None:
+    elsewhere = make_provenance(questions_digest="other", questions_file="others.jsonl")
+    edited = make_provenance(questions_digest="edited", questions_file="moved/questions.jsonl")
+    runs = [
+        make_run(),
+        make_run(provenance=elsewhere),
+        replace(make_run(), state="failed"),
+        make_run(),
+        make_run(questions=21, provenance=edited),
+        make_run(questions=21, provenance=edited),
+    ]
     ids = [put(history, run) for run in runs]
     report = build_report(history)
-    assert [p.run_id for p in report.trend] == [ids[0], ids[3], ids[4]]
+    assert [(p.run_id, p.edited) for p in report.trend] == [
+        (ids[0], False), (ids[3], False), (ids[4], True), (ids[5], False),
+    ]  # fmt: skip
+    assert [p.summary for p in report.trend] == [
+        figures_of(history.load(p.run_id)) for p in report.trend
+    ]
+
+
+def test_figures_are_worked_out_once_and_anew_when_other_code_makes_them(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = put(history, make_run(kinds={2: "contradicted"}))
+    first = build_report(history, run_id).summary
+    monkeypatch.setattr(eval.summary, "figures_of", lambda _: {"made": "anew"})
+    assert build_report(history, run_id).summary == first
+    monkeypatch.setattr(eval.summary, "_made_by", lambda: "the next version")
+    assert kept_figures(history, history.find(run_id)) == {"made": "anew"}
+
+
+def test_who_may_only_read_the_history_gets_the_report_all_the_same(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = put(history, make_run())
+    monkeypatch.setattr(os, "access", lambda *_: False)  # tests may run as root, who may write all
+    history._db.execute("PRAGMA query_only = ON")
+    assert build_report(history, run_id).summary["task_completion"]["n"] == 20
+
+
+def test_figures_of_a_run_that_may_still_go_on_are_not_kept(history: History) -> None:
+    run = make_run()
+    run_id = put(history, replace(run, state="interrupted", results=run.results[:8]))
+    assert build_report(history, run_id).summary["task_completion"]["n"] == 8
+    history.reopen(run_id)
+    history.add(run_id, run.results[8:])
+    history.finish(run_id, "done")
+    assert build_report(history, run_id).summary["task_completion"]["n"] == 20
 
 
 def test_a_run_that_answered_nothing_has_no_report(history: History) -> None:
@@ -258,11 +307,48 @@ def test_the_page_shows_checks_claims_changes_flips_and_provenance(history: Hist
 def test_each_answer_to_look_at_first_is_a_step_away_on_the_same_page(history: History) -> None:
     kinds = dict.fromkeys(range(12), "contradicted")
     found = page(reported(history, make_run(), make_run(kinds=kinds)))
-    links = [a.get("href") for a in found.iter("a")]
+    links = [a.get("href") for a in found.findall(".//ol//a")]
     assert len(links) == 3
     ids = [node.get("id") for node in found.iter() if node.get("id")]
     assert {link[1:] for link in links} <= set(ids)
     assert len(ids) == len(set(ids))
+
+
+def test_every_section_is_a_step_away(history: History) -> None:
+    found = page(reported(history, make_run(), make_run()))
+    links = [a.get("href") for a in found.findall(".//details[@class='contents']//a")]
+    sections = [f"#{section.get('id')}" for section in found.iter("section")]
+    assert links == sections
+    assert len(links) == len(found.findall(".//h2")) == 13
+
+
+def test_a_better_answer_that_is_still_wrong_says_so(history: History) -> None:
+    before = make_run(kinds={4: "contradicted", 6: "contradicted"})
+    found = page(reported(history, before, make_run(kinds={4: "supported"})))
+    told = {
+        a.findtext("h3"): [p.text for p in a.findall("p[@class='alarm']")]
+        for a in found.iter("article")
+    }
+    still = ["Still: answered though unanswerable"]
+    assert told == {question(4).question: still, question(6).question: []}
+
+
+def test_what_produced_a_run_stands_there_in_words(history: History) -> None:
+    odd = make_provenance(
+        verifier={"kind": "rules", "model": None, "digest": None, "calibrated": True},
+        settings={"verify": False, "judges": ["rules", "own"]},
+        machine={"gpus": [{"name": "one", "memory": 8}]},
+    )
+    defined = {}
+    for names in page(reported(history, make_run(provenance=odd))).iter("dl"):
+        defined |= dict(
+            zip((n.text for n in names[::2]), (n.text for n in names[1::2]), strict=True)
+        )
+    assert defined["calibrated"] == "yes"
+    assert defined["settings verify"] == "no"
+    assert defined["settings judges"] == "rules, own"
+    assert defined["machine gpus"] == "name one, memory 8"
+    assert defined["model"] == "–"
 
 
 def test_the_page_may_use_its_own_style_and_nothing_else(hostile: Report) -> None:
@@ -312,6 +398,30 @@ def test_a_figure_that_is_not_known_is_drawn_as_a_gap_and_not_as_zero() -> None:
     drawn = trend("speed", [Point("a", None), Point("b", 0.5, 0.4, 0.6, "this")])
     assert drawn.count("<polygon") == 1
     assert "<circle" not in drawn
+
+
+def test_the_line_of_a_trend_breaks_where_the_questions_were_edited() -> None:
+    shares = [0.5, 0.6, None, 0.7, 0.8, 0.9]
+    points = [Point("a", share, edited=i == 4) for i, share in enumerate(shares)]
+    drawn = trend("flagged", points)
+    lines = [len(line.split()) for line in re.findall('<polyline points="([^"]+)"', drawn)]
+    assert lines == [2, 1, 2]
+    assert trend("flagged", points[:4]).count("<line") < drawn.count("<line")
+
+
+@pytest.mark.parametrize("digests", [("a", "a"), ("a", "b")])
+def test_an_edit_of_the_questions_is_explained_where_there_is_one(
+    history: History, digests: tuple[str, str]
+) -> None:
+    runs = [make_run(provenance=make_provenance(questions_digest=d)) for d in digests]
+    shown = text(page(reported(history, *runs)))
+    assert ("questions edited" in shown) is (digests[0] != digests[1])
+
+
+def test_a_figure_in_a_headline_is_not_torn_at_the_end_of_a_line() -> None:
+    assert unbroken("time −48 % [−55, ∞], and [no, figures in it]") == (
+        "time −48\u00a0% [−55,\u00a0∞], and [no, figures in it]"
+    )
 
 
 def test_the_scale_of_a_trend_starts_at_zero_and_holds_every_interval() -> None:
@@ -428,6 +538,7 @@ def test_the_command_prints_to_standard_output_when_asked(kept: list[str], tmp_p
     [
         (["--history", "nowhere.sqlite"], "no history at nowhere.sqlite; make the first run"),
         (["2020"], "no run is «2020»"),
+        (["-o", "r.pdf"], r".pdf is no ending of a report: r.pdf"),
         (["last", "--baseline", "last-week"], "no run is «last-week»"),
         (["-o", "missing/report.html"], "report missing/report.html cannot be written"),
     ],
@@ -483,7 +594,7 @@ def test_a_full_disk_is_exit_16_and_leaves_the_page_of_yesterday(
 
 def test_a_run_is_not_its_own_baseline(history: History) -> None:
     run_id = put(history, make_run())
-    with pytest.raises(UsageError, match="cannot be its own baseline"):
+    with pytest.raises(UsageError, match="is the run that is held against it"):
         build_report(history, run_id, run_id)
 
 

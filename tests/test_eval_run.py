@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import math
@@ -17,15 +18,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import NOBODY, SAMPLES, Outcome, clean_environment, one_error_line, rag_here
+from eval_runs import make_provenance, make_run
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.case import Case
+from eval.compare import compare
 from eval.corrections import FOLDER, rules_digest
 from eval.criteria import marks
+from eval.display import run_lines
 from eval.expected import agreement
 from eval.history import History
 from eval.judges import UNSCORED, choose_judges, judged, majority
@@ -37,8 +42,11 @@ from eval.ranking import measures
 from eval.records import EvaluationRun, Failure, Question
 from eval.rubric import load_rubric
 from eval.run import evaluate
+from eval.standing import kin
+from eval.summary import summarise
 from ingest import ingest_folder
 from prompts import REFUSAL
+from rag import _scripted_models
 from rag.checking.answers import Checking
 from rag.citations import cite
 from rag.errors import IndexMissing, ModelUnavailable, UsageError
@@ -188,7 +196,7 @@ def test_a_second_run_is_compared_with_the_first_unless_told_otherwise(
     assert "No earlier run" in first.out
     (name,) = re.findall(r"rag eval report (\S+)", first.out)
     second = ask_here(samples_index, tmp_path, "--generator", "extractive", "-k", "1")
-    assert f"Compared with run {name}: " in second.out
+    assert f"Compared with run {name} on 4 of 4 questions: " in second.out
     assert "settings ask_k: 5 → 1" in second.out
     alone = ask_here(samples_index, tmp_path, "--generator", "extractive", "--baseline", "none")
     assert "No earlier run" in alone.out
@@ -196,6 +204,41 @@ def test_a_second_run_is_compared_with_the_first_unless_told_otherwise(
         samples_index, tmp_path, "--generator", "extractive", "--baseline", name, "--json"
     )
     assert named.json["compared_with"]["run_id"] == name
+
+
+def test_what_became_worse_says_of_how_many_questions() -> None:
+    """Forty of the fifty can be answered, so that one can tell of so many whether it was flagged;
+    of one more the question itself was edited."""
+    before = make_run(questions=50)
+    bad = make_run(
+        questions=50, kinds=dict.fromkeys(range(0, 50, 5), "contradicted"), texts={1: "Is it?"}
+    )
+    lines = run_lines(bad, summarise(bad), compare(before, bad), "rag eval report")
+    (told,) = (line for line in lines if line.startswith("Compared with run "))
+    assert " on 49 of 50 questions: " in told
+    (worse,) = (line for line in lines if line.startswith("  worse: flagged "))
+    assert worse.endswith(", of 39")
+
+
+def test_two_runs_without_a_question_in_common_are_said_to_share_none() -> None:
+    other = make_run(texts={n: f"Another question {n}?" for n in range(20)})
+    shown = run_lines(other, summarise(other), compare(make_run(), other), "rag eval report")
+    assert any(" on 0 of 20 questions: " in line for line in shown)
+    assert not any("more than chance" in line for line in shown)
+
+
+def test_a_run_that_shows_nothing_is_no_baseline_and_that_is_said_before_anything_is_asked(
+    samples_index: Path, tmp_path: Path, twice: EvaluationRun
+) -> None:
+    more = ("--generator", "extractive", "--baseline")
+    with History(tmp_path / "h.sqlite") as history:
+        name = history.begin(twice.provenance, repeats=1, questions=4)
+        for state in ("interrupted", "failed"):
+            history.finish(name, state)
+            done = ask_here(samples_index, tmp_path, *more, name)
+            assert done.code == 2
+            assert f"--baseline {name}: run {name} is {state}" in one_error_line(done.err)
+        assert len(history.runs()) == 1
 
 
 def test_people_see_rates_with_intervals_and_where_to_look(
@@ -207,6 +250,23 @@ def test_people_see_rates_with_intervals_and_where_to_look(
     assert re.search(r"claims \(\d+\)", done.out)
     assert "lacks «45»" in done.out
     assert "1 of 3 questions are drafts" in done.err
+
+
+def test_questions_that_expect_files_which_the_index_lacks_are_counted_and_their_files_named(
+    samples_index: Path, tmp_path: Path
+) -> None:
+    typed = [replace(ASKED[0], id=f"q{n}", file=f"nothere-{n}\x1b[2J.pdf", page=None)
+             for n in range(4)]  # fmt: skip
+    done = ask_here(
+        samples_index, tmp_path, "--generator", "extractive", lines=[*ASKED[:2], *typed]
+    )
+    assert done.code == 0
+    (line,) = (li for li in done.err.splitlines() if "the index does not have" in li)
+    assert line.startswith("4 of 6 questions expect")
+    assert "«nothere-0[2J.pdf»" in line
+    assert "«nothere-2[2J.pdf» and 1 more; they must be named as by rag search" in line
+    asked = ask_here(samples_index, tmp_path, "--generator", "extractive")
+    assert "the index does not have" not in asked.err
 
 
 def test_hostile_questions_come_out_inert(samples_index: Path, tmp_path: Path) -> None:
@@ -552,6 +612,73 @@ def test_the_model_that_wrote_the_answer_judges_only_when_it_is_named_so(
     assert run.replies[0].answer["sentences"][0]["votes"] == {"own": "not_supported"}
 
 
+@pytest.fixture
+def families(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scripted server tells each model's own digest, and its name's beginning as its family."""
+    entry = _scripted_models._ollama_entry
+
+    def of_its_own(name: str) -> dict[str, Any]:
+        told = entry(name)
+        family = {**told["details"], "family": name.partition(":")[0]}
+        return {**told, "digest": hashlib.sha256(name.encode()).hexdigest(), "details": family}
+
+    monkeypatch.setattr(_scripted_models, "_ollama_entry", of_its_own)
+
+
+@pytest.mark.usefixtures("families")
+@pytest.mark.parametrize("how", ["verifier", "panel"])
+def test_a_judge_of_the_writers_family_is_told_in_one_line_when_it_judges_and_when_it_gates(
+    samples_index: Path, tmp_path: Path, how: str
+) -> None:
+    """One of another family is not, nor is one whose server tells none."""
+    verdict = json.dumps({"verdict": "not_in_source", "quote": ""})
+    judge = ("--verifier", "judge") if how == "verifier" else ("--judge", "judge")
+    kept = ("--history", str(tmp_path / "h.sqlite"))
+    for model, told in (("qwen3:8b", True), ("gemma3:4b", False)):
+        with ScriptedServer(models=(MODEL, model)) as server:
+            server.enqueue(WRITTEN, verdict)
+            done = ask_here(
+                samples_index, tmp_path, "--ollama-url", server.url, *judge,
+                "--verifier-model", model, lines=ASKED[:1],
+            )  # fmt: skip
+        assert done.code == 0, done.err
+        line = (
+            f"judge {model} is of the same family (qwen3) as {MODEL}, which writes: it may favour"
+        )
+        assert (line in done.err) is told
+        held = rag_here("eval", "gate", "--max-flagged", "1", *kept)
+        assert (f"· {line}" in held.out) is told
+        assert line not in rag_here("eval", "gate", "--min-completed", "0", *kept).out
+    with History(tmp_path / "h.sqlite") as history:
+        writer, verifier = (
+            getattr(history.runs()[0].provenance, n) for n in ("generator", "verifier")
+        )
+    assert writer["family"] == "qwen3"
+    assert (verifier["judges"][0] if how == "panel" else verifier)["family"] == "gemma3"
+
+
+def test_the_writer_as_its_own_judge_is_told_where_no_server_tells_a_family() -> None:
+    own = {"name": "own", "kind": "judge", "model": "m"}
+    writer = {"kind": "openai", "model": "m", "digest": None, "family": None}
+    assert kin(writer, {"kind": "rules", "judges": [own]}) == [
+        "judge m is the very model that writes: it may favour its own answers"
+    ]
+    assert kin(writer, {"kind": "judge", "model": "n", "judges": []}) == []
+
+
+def test_a_family_that_is_told_since_an_update_makes_no_other_judge() -> None:
+    judge = {"kind": "judge", "model": "gemma3:4b", "digest": "aa", "judges": [{"name": "nli"}]}
+    told = {**judge, "family": "gemma3", "judges": [{"name": "nli", "family": "bert"}]}
+    before, after = (make_run(provenance=make_provenance(verifier=v)) for v in (judge, told))
+    assert {d.test for d in compare(before, after).differences if d.metric == "flagged"} != {
+        "another judge"
+    }
+    other = make_run(provenance=make_provenance(verifier={**judge, "model": "gemma3:12b"}))
+    assert {d.test for d in compare(before, other).differences if d.metric == "flagged"} == {
+        "another judge"
+    }
+
+
 # ------------------------------------------------------------------ faults
 
 WRITTEN = "The runway was 3078 feet long [1]."
@@ -601,7 +728,9 @@ def test_what_every_question_would_meet_ends_the_run_at_once_and_is_written_down
     with History(tmp_path / "h.sqlite") as history:
         (run,) = history.runs()
         assert run.state == "failed"
-        assert history.reason(run.run_id) in line
+        problem, _, _ = history.reason(run.run_id).partition("; ")
+        assert problem
+        assert problem in line  # behind it the remedy, here with the options of this call
 
 
 def test_a_server_that_goes_away_interrupts_the_run_and_resume_asks_only_the_rest(
@@ -634,6 +763,35 @@ def test_where_a_model_was_named_its_absence_is_exit_14_and_not_a_run_of_quotes(
         assert "--generator extractive" in one_error_line(done.err)
     with History(tmp_path / "h.sqlite") as history:
         assert [r.state for r in history.runs()] == ["failed", "failed"]
+
+
+@pytest.mark.parametrize("named", ["rag.toml", "--config", "RAG_CONFIG", "RAG_MODEL"])
+def test_a_default_model_that_settings_name_is_meant_and_its_absence_is_exit_14(
+    samples_index: Path, tmp_path: Path, named: str
+) -> None:
+    """It is the model that nobody has to name; a file that names none means none."""
+    questions = tmp_path / "q.jsonl"
+    questions.write_text(to_line(ASKED[0]) + "\n", encoding="utf-8")
+    file = tmp_path / ("rag.toml" if named == "rag.toml" else "other.toml")
+    env = {"RAG_CONFIG": str(file)} if named == "RAG_CONFIG" else {}
+    more = ("--config", str(file)) if named == "--config" else ()
+    lines = f'ollama_url = "{NOBODY}"\nindex = "{samples_index}"\n'
+
+    def asked(*command: str) -> Outcome:
+        return rag_here("eval", *command, str(questions), *more, cwd=tmp_path, env=env)
+
+    file.write_text(lines, encoding="utf-8")
+    if named != "RAG_MODEL":
+        quoted = asked("run", "--history", "h.sqlite")
+        assert (quoted.code, "so the sources are quoted" in quoted.err) == (0, True)
+        file.write_text(f'{lines}model = "{Settings().model}"\n', encoding="utf-8")
+    else:
+        (tmp_path / "rag.toml").write_text(lines, encoding="utf-8")
+        env["RAG_MODEL"] = Settings().model
+    for command in (("run", "--history", "h.sqlite"), ("compare", "-k", "1", "-k", "2")):
+        done = asked(*command)
+        assert done.code == 14, done.err
+        assert "--generator extractive" in one_error_line(done.err)
 
 
 def test_where_a_model_wrote_the_last_run_its_absence_is_exit_14_until_quotes_are_asked_for(
@@ -998,9 +1156,16 @@ def test_a_run_whose_process_died_before_the_ledger_knew_is_not_run_again(
     ask_here(samples_index, tmp_path, *due, lines=ASKED[:1])
     with closing(sqlite3.connect(tmp_path / "h.sqlite")) as db, db:
         db.execute("UPDATE schedule_lines SET state = 'running', run_id = NULL")
-    assert ask_here(samples_index, tmp_path, *due, lines=ASKED[:1]).code == 0
     with History(tmp_path / "h.sqlite") as history:
         (run,) = history.runs()
+    itself = ask_here(samples_index, tmp_path, *due, "--baseline", run.run_id, lines=ASKED[:1])
+    assert itself.code == 2
+    assert "is the run that is held against it" in itself.err
+    with closing(sqlite3.connect(tmp_path / "h.sqlite")) as db, db:
+        db.execute("UPDATE schedule_lines SET state = 'running', run_id = NULL")
+    assert ask_here(samples_index, tmp_path, *due, lines=ASKED[:1]).code == 0
+    with History(tmp_path / "h.sqlite") as history:
+        assert [r.run_id for r in history.runs()] == [run.run_id]
     with closing(sqlite3.connect(tmp_path / "h.sqlite")) as db:
         assert db.execute("SELECT state, run_id FROM schedule_lines").fetchall() == [
             ("done", run.run_id)

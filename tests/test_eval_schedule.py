@@ -679,6 +679,17 @@ def test_what_is_printed_and_what_stays_keep_the_same_ledger(questions, monkeypa
     assert (questions.parent / "here-eval").is_dir(), "the unit may write to nothing else"
 
 
+def test_the_folder_that_a_unit_may_write_to_is_named_without_detours(questions):
+    """systemd ignores a path with «..» in it, and the history would be out of reach."""
+    index = f"../{questions.parent.name}/here"
+    call = ("eval", "schedule", "questions.jsonl", "--index", index, "--print", "systemd")
+    done = rag_here(*call, cwd=questions.parent)
+    assert done.code == 0, done.err
+    wanted = questions.parent.resolve() / "here-eval"
+    assert f'ReadWritePaths="{wanted}"' in done.out.splitlines()
+    assert wanted.is_dir()
+
+
 @pytest.mark.parametrize("unit", ["systemd", "crontab"])
 def test_what_is_printed_has_the_settings_of_the_environment_but_no_secret(
     questions, unit, monkeypatch
@@ -737,15 +748,8 @@ def test_questions_that_cannot_be_read_are_told_now_and_not_every_night(tmp_path
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_schedule_that_stays_says_when_it_is_next_and_ends_when_asked(questions, number):
-    with subprocess.Popen(
-        [sys.executable, "-m", "rag", "eval", "schedule", str(questions), "--timezone", "UTC"],
-        env=clean_environment(), cwd=questions.parent, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        told = []
-        for line in process.stderr:
-            told.append(line)
-            if line.startswith("next at "):
-                break
+    with staying(questions, []) as process:
+        told = told_until_next(process)
         process.send_signal(number)
         assert process.wait(30) == 130, told
     assert any("«0 3 * * *» UTC" in line for line in told)
@@ -757,15 +761,45 @@ def missed_yesterday(questions: Path, options: list[str]) -> Schedule:
     as the command makes it of these options, is returned."""
     with schedule_command.make_context("schedule", [str(questions), *options], obj={}) as context:
         made = Schedule.of(questions, timezone="UTC", options=_given(context, questions))
-    path = questions.parent / "kept" / "history.sqlite"
-    with Ledger(path) as ledger:
+    with Ledger(kept(questions)) as ledger:
         ledger.begin(made, datetime.now(UTC) - 2 * DAY)
     return made
 
 
+def kept(questions: Path) -> Path:
+    return questions.parent / "kept" / "history.sqlite"
+
+
+def with_a_model(questions: Path, index: Path, url: str) -> list[str]:
+    """The options of a run that the model server of that address writes."""
+    return ["--generator", "ollama", "--history", str(kept(questions)),
+            "--index", str(index), "--ollama-url", url]  # fmt: skip
+
+
+def staying(
+    questions: Path, options: list[str], stderr: int = subprocess.PIPE
+) -> subprocess.Popen[str]:
+    """``rag eval schedule`` in a process of its own, which stays."""
+    call = [sys.executable, "-m", "rag", "eval", "schedule", str(questions), "--timezone", "UTC"]
+    return subprocess.Popen(
+        [*call, *options],
+        env=clean_environment(), cwd=questions.parent, stderr=stderr, text=True,
+    )  # fmt: skip
+
+
+def told_until_next(process: subprocess.Popen[str]) -> list[str]:
+    """Its lines up to the one that says when it is next due."""
+    told = []
+    for line in process.stderr:
+        told.append(line)
+        if line.startswith("next at "):
+            break
+    return told
+
+
 def test_a_run_that_is_due_is_run_once_by_the_command_and_kept(questions, samples_index):
     """With a real index: the ledger names the history's run, and a second call runs nothing."""
-    path = questions.parent / "kept" / "history.sqlite"
+    path = kept(questions)
     options = ["--generator", "extractive", "--history", str(path), "--index", str(samples_index)]
     made = missed_yesterday(questions, options)
     call = ["eval", "run", str(questions), "--due", "--timezone", "UTC", *options]
@@ -812,22 +846,16 @@ def test_the_record_is_inert_and_shows_what_was_skipped(questions):
 
 def test_a_stop_in_the_middle_of_a_run_leaves_it_interrupted_and_ends(questions, samples_index):
     """The model server stalls; SIGTERM to the scheduler reaches the run, and both say so."""
-    path = questions.parent / "kept" / "history.sqlite"
     with ScriptedServer() as server:
         server.fail("timeout", "/api/chat")
-        options = ["--generator", "ollama", "--history", str(path),
-                   "--index", str(samples_index), "--ollama-url", server.url]  # fmt: skip
+        options = with_a_model(questions, samples_index, server.url)
         made = missed_yesterday(questions, options)
-        call = [sys.executable, "-m", "rag", "eval", "schedule", str(questions)]
-        with subprocess.Popen(
-            [*call, "--timezone", "UTC", *options],
-            env=clean_environment(), cwd=questions.parent, stderr=subprocess.PIPE, text=True,
-        ) as process:  # fmt: skip
+        with staying(questions, options) as process:
             until(lambda: bool(server.chats()) or process.poll() is not None)
             process.terminate()
             told = process.stderr.read()
         assert process.returncode == 130, told
-    with Ledger(path) as ledger, History(path) as history:
+    with Ledger(kept(questions)) as ledger, History(kept(questions)) as history:
         assert ledger.lines(made)[-1].state == "interrupted", told
         assert [run.state for run in history.runs()] == ["interrupted"]
 
@@ -836,17 +864,12 @@ def test_a_killed_scheduler_leaves_its_run_going_and_a_killed_run_is_taken_up(
     questions, samples_index
 ):
     """SIGKILL to the command in the middle of a run, then to the run itself."""
-    path = questions.parent / "kept" / "history.sqlite"
+    path = kept(questions)
     with ScriptedServer() as server:
         server.fail("timeout", "/api/chat")
-        options = ["--generator", "ollama", "--history", str(path),
-                   "--index", str(samples_index), "--ollama-url", server.url]  # fmt: skip
+        options = with_a_model(questions, samples_index, server.url)
         made = missed_yesterday(questions, options)
-        call = [sys.executable, "-m", "rag", "eval", "schedule", str(questions)]
-        with subprocess.Popen(
-            [*call, "--timezone", "UTC", *options],
-            env=clean_environment(), cwd=questions.parent, stderr=subprocess.DEVNULL,
-        ) as process:  # fmt: skip
+        with staying(questions, options, stderr=subprocess.DEVNULL) as process:
             until(lambda: bool(server.chats()) or process.poll() is not None)
             process.kill()
         with Ledger(path) as ledger, History(path) as history:
@@ -863,23 +886,13 @@ def test_a_killed_scheduler_leaves_its_run_going_and_a_killed_run_is_taken_up(
 
 def test_a_run_that_fails_does_not_end_the_schedule(questions, samples_index):
     """No model server: the due time is put down as failed, and the schedule waits for the next."""
-    path = questions.parent / "kept" / "history.sqlite"
-    options = ["--generator", "ollama", "--history", str(path),
-               "--index", str(samples_index), "--ollama-url", NOBODY]  # fmt: skip
+    options = with_a_model(questions, samples_index, NOBODY)
     made = missed_yesterday(questions, options)
-    call = [sys.executable, "-m", "rag", "eval", "schedule", str(questions)]
-    with subprocess.Popen(
-        [*call, "--timezone", "UTC", *options],
-        env=clean_environment(), cwd=questions.parent, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        told = []
-        for line in process.stderr:
-            told.append(line)
-            if line.startswith("next at "):
-                break
+    with staying(questions, options) as process:
+        told = told_until_next(process)
         process.terminate()
     assert "that run ended with exit code 14; the schedule goes on\n" in told, told
-    with Ledger(path) as ledger:
+    with Ledger(kept(questions)) as ledger:
         line = ledger.lines(made)[-1]
     assert line.state == "failed"
     assert NOBODY in line.reason

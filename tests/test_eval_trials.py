@@ -7,7 +7,7 @@ from pathlib import Path
 
 import html5lib
 import pytest
-from conftest import SAMPLES, one_error_line, rag_here
+from conftest import NOBODY, SAMPLES, one_error_line, rag_here
 from eval_runs import make_provenance, make_run, must_be_inert
 
 from eval.compare import compare, needed
@@ -17,7 +17,7 @@ from eval.records import EvaluationRun
 from eval.summary import summarise
 from eval.trial_display import trial_html, trial_json, trial_lines
 from eval.trials import Trial, Tried, run_trial, variants
-from rag.errors import UsageError
+from rag.errors import ModelUnavailable, UsageError
 from rag.settings import Settings
 from rag.testing import MODEL, ScriptedServer
 
@@ -210,6 +210,32 @@ def test_a_variant_that_cannot_be_opened_is_told_before_any_is_asked(
         assert server.chats() == []
     assert done.code == 14
     assert "unheard-of" in one_error_line(done.err)
+
+
+def test_a_trial_that_comes_down_to_quotes_says_so_once(
+    questions: Path, samples_index: Path, tmp_path: Path
+) -> None:
+    done = rag_here(
+        "eval", "compare", str(questions), "-k", "1", "-k", "3",
+        "--index", str(samples_index), "--ollama-url", NOBODY, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.err.count("so the sources are quoted; for a written answer: ") == 1
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_quotes_stand_in_for_no_variant_where_a_model_writes_for_another(
+    questions: Path, samples_index: Path, tmp_path: Path, named: bool
+) -> None:
+    """Also where both are models by their names, and only one is there; nobody is asked."""
+    with ScriptedServer(models=("other",)) as server:
+        settings = Settings(index=str(samples_index), ollama_url=server.url, verifier="rules")
+        both = variants(settings, "model", [MODEL, "other"])
+        with pytest.raises(ModelUnavailable, match="--generator extractive"):
+            run_trial(
+                read_questions(questions)[:1], both, tmp_path / "trials.sqlite", model_named=named
+            )
+        assert server.chats() == []
 
 
 @pytest.mark.parametrize(
