@@ -144,11 +144,14 @@ def contest(
 
 def holders(around: Context, material: Material) -> list[tuple[float, int]]:
     """(share of the context it holds, number) of the sentences that hold any, best first."""
-    shares = (
-        (sum(weight for stem, weight, _ in around if stem in st.reading.places), -i)
-        for i, st in enumerate(material.stretches)
-    )
+    shares = ((holding(around, st), -i) for i, st in enumerate(material.stretches))
     return [(share, -i) for share, i in sorted((p for p in shares if p[0] > 0), reverse=True)]
+
+
+def holding(around: Context, stretch: Stretch) -> float:
+    """Share of a context that stands in a sentence, at any distance."""
+    places = stretch.reading.places
+    return sum(weight for stem, weight, _ in around if stem in places)
 
 
 def spanned(stretch: Stretch, limit: int = 160) -> str:

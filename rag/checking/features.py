@@ -102,7 +102,7 @@ def _examine(
     rest_found = values.get("missing from best three", 1.0) <= REST_FOUND
     found = [
         *numbers.findings(figures, material, rest_found=rest_found),
-        *names.findings(named, material, rest_found=rest_found),
+        *names.findings(named, material),
         *polarity.findings(reversed_, material),
         *wording.findings(worded, material, rest_found=rest_found),
         *roles.findings(swapped, material, rest_found=rest_found),

@@ -192,8 +192,14 @@ def denies(one: str, other: str) -> bool:
     short, long = sorted((one, other), key=len)
     prefix = long.removesuffix(short)
     if prefix in ("un", "dis", "non", "mis"):
-        return len(short) > 3
+        return len(short) > 3 and long not in _no_denials()
     return prefix in ("in", "im", "il", "ir") and len(short) > 4 and short not in _NO_DENIAL
+
+
+@cache
+def _no_denials() -> frozenset[str]:
+    """Stems that only look denied: «display» is no denial of «play», nor «mistake» of «take»."""
+    return frozenset(stem(w) for w in words(wordlists()["no_denials"]))
 
 
 #: What «in-» and «im-» do not deny: to impress, to incorporate.

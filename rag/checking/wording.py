@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from rag.checking.base import Effect, Finding
-from rag.checking.contest import Occurrence, context, fit, holders, spanned
+from rag.checking.contest import Occurrence, context, fit, holders, holding, spanned
 from rag.checking.material import Material
 from rag.checking.numbers import agree
 from rag.checking.reading import Reading
@@ -185,6 +185,9 @@ def _quantifiers(claim: Reading, material: Material) -> Iterator[Mismatch]:
             if not scope & their_scope:
                 continue
             value = fit(around, at, material)
+            if their_kind == kind and scope <= their_scope:
+                # of the same thing: what counts is the sentence, and not how near its words stand
+                value = max(value, holding(around, material.stretches[at.sentence]))
             if their_kind == kind or their_kind in own_kinds:
                 same = max(same, value)
             elif their_kind in _CONFLICTS[kind] and value > best:
