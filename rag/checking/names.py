@@ -31,7 +31,7 @@ CONFLICT = 0.17
 ALARM_WORDS = 2
 
 #: Another name stands in an absent one's place where its sentence has so much of what the claim
-#: says around the name, and so near to it (`contest.fit`).
+#: says around the name, and so near to it (`contest.fit`). Set by hand.
 PLACE_SHARE, PLACE_FIT = 0.7, 0.4
 
 #: Names whose letters agree so far may be spellings of one: «Meyer», «Meier». Set by hand.
