@@ -107,6 +107,6 @@ def test_questions_during_a_rewrite_of_every_file_see_whole_versions(
 ) -> None:
     """Two loops of `rag ask` and an open pipeline: no answer mixes versions or misses a file."""
     place = races.new_place(tmp_path / "rewrite")
-    asked = races.ask_during(place, lambda: races.rewriting(place, 3, 2))
+    asked = races.ask_during(place, lambda: races.rewriting(place, 2, 2))
     assert asked.wrong == ()
     assert asked.versions > 1
