@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.checking.numbers import agree
-from rag.checking.quantities import Quantity, quantities
+from rag.checking.agreement import agree
+from rag.checking.quantities import quantities
+from rag.checking.quantity import Quantity
 from rag.checking.reading import read
 from rag.sentences import sentences
 

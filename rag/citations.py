@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from prompts import MARKER, REFUSAL
+from prompts import MARKER
+from rag.checking.claims import heads_table, is_refusal
 from rag.checking.trust import without_forgeries
 from rag.quotes import locate
 from rag.records import Evidence, Passage, Sentence
@@ -21,7 +23,6 @@ _SPACED = re.compile(r"\s*" + MARKER.pattern, re.IGNORECASE)
 _AFTER_STOP = re.compile(r"([.!?…][\"”’»)]?)((?:\s*\[[\d\]\[]+\])+)")
 _WHOLE_QUOTE = re.compile(r"\s*(“[^“”]+”)((?:\s*\[[^\[\]]+\])*)[.\s]*\Z")
 _QUOTED = re.compile(r"[“\"«]([^“”\"«»]{12,})[”\"»]")
-_REFUSED = re.compile(rf"\W*{REFUSAL}\s*(?:[.:;—–-].*)?\W*\Z", re.IGNORECASE | re.DOTALL)
 _ASKS = re.compile(
     r"\W*(?:who|whom|whose|what|when|where|why|how|which|is|are|was|were|do|does|did|has|have|had"
     r"|can|could|will|would|shall|should|may|might)\b",
@@ -64,8 +65,11 @@ def cite(draft: str, passages: Sequence[Passage]) -> Cited:
 
     lines: list[str] = []
     made: list[Sentence] = []
-    for line in draft.strip().splitlines():
-        if whole := _WHOLE_QUOTE.match(line):
+    for line, following in pairwise([*draft.strip().splitlines(), ""]):
+        if heads_table(line, following):
+            lines.append(line)
+            made.append(Sentence(line.strip(), (), verdict=None))
+        elif whole := _WHOLE_QUOTE.match(line):
             marks = _SPACED.sub(real, whole.group(2))
             lines.append(whole.group(1) + marks)
             made.append(_sentence(whole.group(1), _cited(marks), known))
@@ -84,14 +88,6 @@ def cite(draft: str, passages: Sequence[Passage]) -> Cited:
         shown = ", ".join(f"[{n}]" for n in dict.fromkeys(invented))
         notices = (f"the model cited {shown}: not among its {len(known)} passages; removed",)
     return Cited("\n".join(lines).strip(), tuple(made), refused, notices)
-
-
-def is_refusal(text: str) -> bool:
-    """Whether a sentence is the fixed phrase, alone or followed by the part that is missing.
-
-    «Not supported in source code, …» is a claim like any other.
-    """
-    return bool(_REFUSED.match(text))
 
 
 def _sentence(text: str, numbers: tuple[int, ...], known: dict[int, Passage]) -> Sentence:

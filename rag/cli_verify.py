@@ -13,7 +13,7 @@ import click
 
 from rag.errors import EXIT_FLAGGED, EXIT_OK, UsageError
 from rag.options import common_options, print_json, say, settings_from
-from rag.render import MARKS, WORDS, coverage_line, one_line, rechecked_lines
+from rag.render import MARKS, WORDS, coverage_line, one_line, rechecked_lines, split_reasons
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 #: Pairs that a model reads in one batch.
 _TOGETHER = 32
+_WANTED = 'write {"claim": "…", "evidence": "…" or ["…", "…"]}, a line each'
 
 
 @click.command()
@@ -151,8 +152,11 @@ def _calibrate(checker: Any, *, as_json: bool) -> None:
 def _show(verdict: Any) -> None:
     score = "" if verdict.score is None else f", score {verdict.score:.2f}"
     click.echo(f"{MARKS[verdict.label]} {WORDS[verdict.label]}{score}")
-    for reason in verdict.reasons:
-        click.echo(f"    ! {one_line(reason)}")
+    # what makes it supported is no objection, and «!» is the mark of one
+    why, objections = split_reasons(verdict.label, verdict.reasons)
+    for mark, reasons in (("", why), ("! ", objections)):
+        for reason in reasons:
+            click.echo(f"    {mark}{one_line(reason)}")
     for quote in verdict.evidence:
         click.echo(f"    “{one_line(quote.text)}”")
 
@@ -167,6 +171,7 @@ def _text(file: str) -> str:
 
 def _pairs(path: Path) -> Iterator[tuple[str, list[str]]]:
     """The claims and evidence of a JSON Lines file. Raises UsageError naming file and line."""
+    any_line = False
     for number, line in enumerate(_text(str(path)).split("\n"), 1):
         if not line.strip():
             continue
@@ -179,9 +184,12 @@ def _pairs(path: Path) -> Iterator[tuple[str, list[str]]]:
         if not isinstance(claim, str) or not _all_text(texts):
             raise UsageError(
                 f"{path}, line {number}: not a claim with its evidence",
-                'write {"claim": "…", "evidence": "…" or ["…", "…"]}',
+                _WANTED,
             )
+        any_line = True
         yield claim, list(texts)
+    if not any_line:
+        raise UsageError(f"{path}: no claim in it", _WANTED)
 
 
 def _all_text(texts: Sequence[object] | None) -> bool:

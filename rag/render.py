@@ -176,10 +176,19 @@ def full_place(file: str, page: int | None) -> str:
     return one_line(file) + (f", page {page}" if page is not None else "")
 
 
+def split_reasons(
+    verdict: str | None, reasons: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(why a claim is supported, what else a person should know): of a supported one the first
+    reason is no objection."""
+    first = 1 if verdict == "supported" else 0
+    return reasons[:first], reasons[first:]
+
+
 def shown_reasons(sentence: Sentence) -> tuple[str, ...]:
-    """What a person should know of it: of a supported one not why it is (the first reason), but
-    that a citation was attached or that another source says otherwise."""
-    return sentence.reasons[1:] if sentence.verdict == "supported" else sentence.reasons
+    """What a person should know of it: of a supported one not why it is, but that a citation was
+    attached or that another source says otherwise."""
+    return split_reasons(sentence.verdict, sentence.reasons)[1]
 
 
 def reason_lines(reasons: Iterable[str]) -> list[str]:

@@ -199,3 +199,28 @@ def test_a_conflict_is_seen_across_units() -> None:
     assert not [r for r in told.reasons if "otherwise" in r]  # three weeks are 21 days
     told = conflicting("Employees accrue nine weeks of paid leave a year.")
     assert [r for r in told.reasons if "otherwise" in r]
+
+
+def test_figures_of_other_years_are_no_conflict_and_another_date_of_one_thing_is() -> None:
+    texts = {
+        "one.txt": "The budget of the library was 180,000 euros in 2021.",
+        "two.txt": "The budget of the library was 120,000 euros in 2020.",
+        "three.txt": "The budget of the library was 120,000 euros in 2021.",
+    }
+
+    def told(claim: str, *files: str) -> list[str]:
+        passages = [passage(n, texts[file], file) for n, file in enumerate(files, 1)]
+        (checked,) = Checking().sentences([Sentence(claim, (1,))], passages, "What was it?")
+        return [r for r in checked.reasons if "otherwise" in r]
+
+    assert not told(texts["one.txt"], "one.txt", "two.txt")
+    assert told(texts["one.txt"], "one.txt", "three.txt")
+    assert told(texts["two.txt"], "two.txt", "three.txt")
+
+
+def test_an_invented_quotation_is_shown_beside_what_the_source_says() -> None:
+    said = Sentence("The handbook says “Employees accrue 99 days of leave a year”.", (1,))
+    source = [passage(1, "Employees accrue 21 days of leave a year.")]
+    (told,) = Checking().sentences([said], source, "How much leave?")
+    assert told.verdict == "not_supported"
+    assert [e.quote for e in told.evidence] == ["Employees accrue 21 days of leave a year."]

@@ -70,6 +70,16 @@ def rules(claim: str, *evidence: str) -> list[str]:
         ("at least 50 people", "50 people"),
         ("over three years", "three years"),
         ("two times as many", "2 times as many"),
+        ("twice the wage", "2 times the wage"),
+        ("double the wage", "200 percent of the wage"),
+        ("150% of the wage", "1.5 times the wage"),
+        ("one and a half times the wage", "1.5x the wage"),
+        ("half the wage", "0.5 times the wage"),
+        ("1,500 times the dose", "1500 times the dose"),
+        ("45 € per day", "a daily 45 euros, EUR 45 a day"),
+        ("21 days of paid leave a year", "21 days annually"),
+        ("Each year, 21 days", "21 days of leave per year"),
+        ("a loss of $3.2 million", "income $(3.2) million"),
     ],
 )
 def test_two_writings_of_one_quantity_agree(claim: str, source: str) -> None:
@@ -119,6 +129,15 @@ def test_two_writings_of_one_quantity_agree(claim: str, source: str) -> None:
         ("$50 million", "50 million users"),
         ("version 3.2.1", "version 3.2.4"),
         ("doubled", "tripled"),
+        ("twice the wage", "1.5 times the wage"),
+        ("half the wage", "1.5 times the wage"),
+        ("200% of the wage", "one and a half times the wage"),
+        ("45 € per day", "45 € per week"),
+        ("45 €", "$45"),
+        ("21 days of leave a month", "21 days of leave a year"),
+        ("monthly 21 days", "21 days every week"),
+        ("the weekly fee is 5 euros", "the monthly fee is 5 euros"),
+        ("income of $3.2 million", "income of $(3.2) million"),
         ("10⁵ hectares", "10⁷ hectares"),
         ("½ percent", "¼ percent"),
     ],
@@ -233,3 +252,47 @@ def test_what_counts_something_else_is_left_unverified_and_raises_no_alarm() -> 
     verdict = verify("Acme sold 500 widgets.", "Acme sold 500 gadgets.")
     assert verdict.label == "unverified"
     assert "«500» counts «gadgets» in the source" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "Employees accrue 21 days of leave a month.",
+        "Employees accrue 21 days of leave every week.",
+        "Employees accrue 21 days of leave monthly.",
+        "Each month employees accrue 21 days of leave.",
+    ],
+)
+def test_the_figure_of_another_period_contradicts_and_that_of_none_is_unverified(
+    claim: str,
+) -> None:
+    assert verify(claim, "Employees accrue 21 days of leave a year.").label == "contradicted"
+    bare = verify(claim, "Employees accrue 21 days of leave.")
+    assert bare.label == "unverified"
+    assert any("for what period" in reason for reason in bare.reasons)
+
+
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        ("Employees accrue 21 days of leave annually.", "They accrue 21 days of leave a year."),
+        ("Sales were 5 million euros a year.", "Annual sales were 5 million euros."),
+        ("Sales were 5 million euros a year.", "In 2020, sales were 5 million euros."),
+        ("Employees accrue 21 days of leave.", "Employees accrue 21 days of leave a year."),
+        ("The fee was 5 euros a year ago.", "The fee was 5 euros a year ago, and 6 a month later."),
+        ("The fee is 50 percent of the monthly wage.", "The fee is half the monthly wage."),
+    ],
+)
+def test_a_rate_that_the_source_has_in_other_words_meets_no_objection(
+    claim: str, source: str
+) -> None:
+    assert rules(claim, source) == []
+
+
+@pytest.mark.parametrize("times", ["twice", "double", "triple", "half", "200 percent of"])
+def test_another_multiple_of_the_same_thing_contradicts(times: str) -> None:
+    source = "Overtime is paid at 1.5 times the hourly wage."
+    verdict = verify(f"Overtime is paid at {times} the hourly wage.", source)
+    assert verdict.label == "contradicted"
+    assert verify("Overtime is paid at 150 percent of the hourly wage.", source).accept
+    assert verify("The play was staged three times.", "It was staged three times.").accept

@@ -237,3 +237,31 @@ def test_the_previous_day_contradicts_the_next_one_and_not_what_comes_after() ->
     assert stem("next") in opposites
     assert stem("after") not in opposites
     assert stem("after") in sides(stem("before"))[1]
+
+
+def test_few_of_what_the_source_says_of_all_is_left_unverified() -> None:
+    source = "Employees accrue 21 days of leave a year."
+    verdict = verify("Few employees accrue 21 days of leave a year.", source)
+    assert verdict.label == "unverified"
+    assert "without a limit" in verdict.reasons[0]
+    same = "Few of the employees accrue 21 days of leave a year."
+    assert verify("Few employees accrue 21 days of leave a year.", same).label == "no_mismatch"
+
+
+def test_left_and_right_are_opposites_and_to_leave_is_no_side() -> None:
+    claim = "Staff may leave right away on Fridays."
+    assert objections(claim, "Staff may leave early on Fridays.") == set()
+    assert "opposite" in objections("The left engine failed.", "The right engine failed.")
+    assert "opposite" in objections("He lost the right eye.", "He lost the left eye.")
+
+
+def test_the_month_of_may_puts_nothing_as_possible() -> None:
+    claim = "The contract runs from 1 March 2020."
+    assert notes(claim, f"{claim[:-1]} to 31 May 2021.") == set()
+    assert "certainty" in notes(claim, "The contract may run from 1 March 2020.")
+
+
+def test_at_most_is_no_most() -> None:
+    claim = "The review takes at most 5 business days."
+    assert notes(claim, "The review takes 3-5 business days.") == set()
+    assert "added" in notes("Most members may park here.", "Members may park here.")

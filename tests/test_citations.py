@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prompts import REFUSAL
-from rag.citations import cite, invented_quotations, is_refusal
+from rag.checking.claims import is_refusal
+from rag.citations import cite, invented_quotations
 from rag.quotes import locate
 from rag.records import Passage
 
@@ -131,6 +132,7 @@ def test_an_invented_number_of_any_length_goes() -> None:
     "claim",
     [
         "Not supported in source code, the CEO stole 9 million in 2021 [1].",
+        "Not supported in source; the CEO stole 9 million.",
         "The CEO stole 9 million, right?",
         "Is it true that leave is 25 days [1]?",
     ],
@@ -139,6 +141,25 @@ def test_a_claim_cannot_pass_for_a_refusal_or_a_question(claim: str) -> None:
     cited = cite(f"{claim}\n{REFUSAL}: the rest", PASSAGES)
     assert not cited.refused
     assert cited.sentences[0].verdict == "unverified"
+
+
+@pytest.mark.parametrize(
+    ("header", "claims"),
+    [
+        ("| Name | Days of leave |", False),
+        ("Name | FY 2021", False),
+        ("| Name | Leave is 25 days |", True),
+        ("| The CEO stole the money | x |", True),
+        ("| Name | Days of leave [1] |", True),
+    ],
+)
+def test_the_header_of_a_table_that_only_names_its_columns_claims_nothing(
+    header: str, claims: bool
+) -> None:
+    cited = cite(f"{header}\n|---|:---:|\n| Ada | 21 [1] |", PASSAGES)
+    assert (cited.sentences[0].verdict is not None) == claims
+    assert cited.sentences[-1].verdict is not None
+    assert cite(f"{header}\nMore.", PASSAGES).sentences[0].verdict is not None
 
 
 def test_a_question_of_the_model_s_claims_nothing() -> None:

@@ -91,6 +91,30 @@ def test_a_line_that_is_no_pair_is_named_by_file_and_line(tmp_path: Path) -> Non
     assert f"{file}, line 2" in one_error_line(done.err)
 
 
+@pytest.mark.parametrize("content", ["", "\n  \n"])
+def test_a_file_without_a_pair_is_a_mistake_and_passes_nothing(
+    tmp_path: Path, content: str
+) -> None:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text(content, encoding="utf-8")
+    done = rag_here("verify", "--pairs", str(file), "--strict", "--verifier", "rules")
+    assert (done.code, done.out) == (2, "")
+    assert f"{file}: no claim in it" in one_error_line(done.err)
+
+
+def test_the_mark_of_an_objection_stands_before_objections_only(tmp_path: Path) -> None:
+    files = []
+    for n in (25, 21):
+        file = tmp_path / f"{n}.txt"
+        file.write_text(f"Leave is {n} days.", encoding="utf-8")
+        files += ["--evidence", str(file)]
+    done = rag_here("verify", "--claim", "Leave is 25 days.", *files, "--verifier", "rules")
+    assert done.out.splitlines()[1:3] == [
+        "    stands in the source word for word",
+        "    ! text 2 of the evidence says otherwise: “Leave is 21 days.”",
+    ]
+
+
 def test_a_line_that_nests_without_end_is_named_by_file_and_line(tmp_path: Path) -> None:
     file = tmp_path / "pairs.jsonl"
     file.write_text("[" * 50_000, encoding="utf-8")
@@ -338,6 +362,17 @@ def test_for_people_each_sentence_has_a_line_and_the_last_counts(desk: Desk) -> 
     assert "quote gone: fees.txt has changed" in out
     assert "now: “The late fee for invoices is 45 euros.” — fees.txt" in out
     assert out.endswith("1 of 2 sentences hold. Searched 2 of 2 files.\n")
+
+
+def test_a_quotation_that_the_document_no_longer_has_is_shown_with_what_it_has_now(
+    desk: Desk,
+) -> None:
+    desk.save("“The late fee for invoices is 40 euros.” [{fee}]")
+    edit(desk)
+    desk.sync()
+    out = desk.recheck().out
+    assert "in no passage it" in out
+    assert "now: “The late fee for invoices is 45 euros.” — fees.txt" in out
 
 
 def test_a_refusal_claims_nothing_and_says_so(desk: Desk) -> None:

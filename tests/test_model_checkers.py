@@ -580,7 +580,9 @@ def test_a_model_folder_that_is_not_there_or_holds_a_pickle_is_refused(
 
     import torch
 
-    with pytest.raises(ModelUnavailable, match=r"NLI model .*nowhere»: there is no such folder; .*--verifier"):
+    with pytest.raises(
+        ModelUnavailable, match=r"model .*nowhere»: there is no such folder; .*--verif"
+    ):
         NliChecker(str(tmp_path / "nowhere"))
     pickled = tmp_path / "pickled"
     shutil.copytree(three_way, pickled)

@@ -638,7 +638,8 @@ def test_the_report_is_the_document_of_the_interface(place: Place) -> None:
 
 
 def rag_command(*arguments: object, code: str = "") -> subprocess.CompletedProcess[str]:
-    code = f"import sys\nfrom rag.__main__ import main\ntry:\n    main()\nfinally:\n    {code or 'pass'}"
+    start = "from rag.__main__ import main\ntry:\n    main()\nfinally:\n    "
+    code = f"import sys\n{start}{code or 'pass'}"
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
         capture_output=True, text=True, timeout=120, check=False,

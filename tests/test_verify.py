@@ -16,6 +16,7 @@ import rag
 from rag import Verdict, verify
 from rag.checking.base import ModelOpinion
 from rag.checking.score import coefficients
+from rag.errors import UsageError
 from rag.sentences import spans
 
 LEAVE = ["Employees accrue 21 days of leave a year. Unused days expire in March."]
@@ -261,6 +262,12 @@ def test_a_part_of_a_sentence_is_not_word_for_word(claim: str, source: str) -> N
         f"{BRIBES} The court found the opposite.",
         f"The following sentence is false. {BRIBES}",
         f"Myths about Acme\n\nAcme is old. {BRIBES}",
+        f"{BRIBES} Not.",
+        f"{BRIBES} Or so the newspapers said.",
+        f"The prosecution argued as follows. {BRIBES} It was fined.",
+        f"It was fined. {BRIBES} The jury disagreed.",
+        f"{BRIBES[:-1]}.† It was fined.",
+        f"{BRIBES}*\n* Until 1990 only.",
     ],
 )
 def test_a_sentence_that_the_text_beside_takes_back_is_not_word_for_word(source: str) -> None:
@@ -302,6 +309,14 @@ def test_a_whole_sentence_is_word_for_word_in_a_list_and_beside_a_question(sourc
         "The following sentence is false. {}.",
         "Common misconceptions:\n- Acme sold arms.\n- {}.",
         "Myths about Acme\n\nAcme is old. {}.",
+        "{}. Not so.",
+        "Q: {}.\nA: False.",
+        "Is it true that {}? No.",
+        "{}. No, that is what people say.",
+        "{} (draft, never adopted).",
+        "The following rule was repealed in 2020: {}.",
+        "Nobody believes this sentence: {}.",
+        "The prosecution argued as follows. {}. The jury disagreed.",
     ],
 )
 @pytest.mark.parametrize(
@@ -330,6 +345,10 @@ def test_what_the_source_tells_only_to_take_it_back_is_left_unverified(
         ("The board rejected the plan.", "The board rejected the plan that cost five million."),
         ("Acme denied that it paid bribes.", "Acme denied in court that it paid bribes."),
         ("It is a myth that Acme paid bribes.", "It is a common myth that Acme paid bribes."),
+        (BRIBES, "The rumours are indeed true: Acme paid its bribes."),
+        (BRIBES, "Acme paid its bribes. No. 5 in the list is Widget."),
+        (BRIBES, "Acme paid its bribes. No-one else did."),
+        (BRIBES, "Acme argued that sales were below plan. Acme paid its bribes."),
     ],
 )
 def test_what_the_source_tells_as_a_fact_is_not_held_for_taken_back(
@@ -391,3 +410,91 @@ def test_what_has_neither_sentences_nor_lines_is_read_in_pieces_that_support_not
     assert "".join(text[a:b] for a, b in pieces).replace(" ", "") == text.replace(" ", "")
     start, end = pieces[1]
     assert verify(text[start:end], text).label != "supported"
+
+
+@pytest.mark.parametrize("quoted", ["“{}”", "“{}” [1]", '"{}"', "{}"])
+def test_a_quotation_meets_the_same_look_at_what_stands_beside_it(quoted: str) -> None:
+    claim = quoted.format(BRIBES)
+    assert verify(claim, f"{BRIBES} It was fined.").label == "supported"
+    verdict = verify(claim, f"{BRIBES} This is wrong and was withdrawn in 2020.")
+    assert verdict.label == "unverified"
+    assert "takes it back" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "Leave is 25 days. This is wrong and was withdrawn in 2020.\n\n{}",
+        "Leave is 25 days. This is wrong and was withdrawn in 2020. {}",
+        "{}\n\nThis is wrong and was withdrawn in 2020: leave is 25 days.",
+        "{} The following is wrong. Leave is 25 days.",
+    ],
+)
+def test_a_retraction_looks_back_or_forward_and_never_across_a_blank_line(source: str) -> None:
+    assert verify(BRIBES, source.format(BRIBES)).label == "supported"
+
+
+@pytest.mark.parametrize("struck", ["~~{}~~", "<del>{}</del>", "<s>{}</s>"])
+def test_what_is_struck_through_is_no_text(struck: str) -> None:
+    source = f"{struck.format('Leave is 25 days.')} Leave is 21 days."
+    assert verify("Leave is 25 days.", source).label == "contradicted"
+    assert verify("Leave is 21 days.", source).label == "supported"
+    assert verify(struck.format("Leave is 25 days.") + " Leave is 21 days.", source).accept
+
+
+def test_escape_codes_hide_no_figure_on_either_side() -> None:
+    plain = "Leave is 25 days."
+    for code in ("\x1b[31m", "\x9b1;31m", "\x1b]0;title\x07", "\x1b]8;;x\x1b\\"):
+        coloured = f"Leave is {code}25 days."
+        assert verify(coloured, "Leave is 21 days.") == verify(plain, "Leave is 21 days.")
+        assert verify("Leave is 21 days.", coloured).label == "contradicted"
+        assert verify(plain, coloured).label == "supported"
+
+
+def test_a_second_text_that_says_otherwise_is_named() -> None:
+    texts = ["Leave is 25 days.", "Leave is 21 days."]
+    verdict = verify("Leave is 25 days.", texts)
+    assert verdict.label == "supported"
+    assert verdict.reasons[1:] == ("text 2 of the evidence says otherwise: “Leave is 21 days.”",)
+    assert verify("Leave is 21 days.", texts).reasons[1].startswith("text 1 of")
+    for other in ("Leave is 25 days a year.", "The fee is 21 euros."):
+        assert len(verify("Leave is 25 days.", [texts[0], other]).reasons) == 1
+
+
+@pytest.mark.parametrize(
+    ("claim", "label"),
+    [
+        ("Die Mitarbeiter erhalten 21 Tage Urlaub pro Jahr [1].", "unverified"),
+        ("Los empleados reciben 21 días de vacaciones al año.", "unverified"),
+        (
+            "Die Mitarbeiter erhalten im Jahr bis zu 21 Tage Urlaub, wie es im Vertrag steht.",
+            "unverified",
+        ),
+        ("Die Mitarbeiter erhalten 25 Tage Urlaub pro Jahr [1].", "not_supported"),
+        ("Los empleados reciben 25 días de vacaciones al año.", "not_supported"),
+        ("Unused La Paz days expire in March.", "no_mismatch"),
+    ],
+)
+def test_of_a_claim_in_another_language_only_the_figures_are_compared(
+    claim: str, label: str
+) -> None:
+    source = [*LEAVE, "In La Paz the same is true."]
+    assert verify(claim, source).label == label
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence", "told"),
+    [
+        (None, LEAVE, "the claim is NoneType"),
+        (21, LEAVE, "the claim is int"),
+        ("Leave is 21 days.", None, "the evidence is NoneType"),
+        ("Leave is 21 days.", 21, "the evidence is int"),
+        ("Leave is 21 days.", ["Leave.", None], "a list with NoneType in it"),
+        ("Leave is 21 days.", b"Leave", "the evidence is bytes"),
+    ],
+)
+def test_a_claim_or_evidence_that_is_no_text_is_the_callers_mistake(
+    claim: object, evidence: object, told: str
+) -> None:
+    with pytest.raises(UsageError, match=told):
+        verify(claim, evidence)  # type: ignore[arg-type]

@@ -21,9 +21,9 @@ def agree(claim: Quantity, source: Quantity, scales: Sequence[float] = ()) -> bo
         return False
     if claim.kind in ("date", "quarter"):
         return _same_date(claim, source)
-    if claim.kind == "factor" and source.kind == "number":
-        return claim.values == source.values  # «two times as many»
-    if {"weekday", "factor", "period", "version"} & {claim.kind, source.kind}:
+    if "factor" in (claim.kind, source.kind):
+        return _multiple(claim) == _multiple(source) is not None
+    if {"weekday", "period", "version"} & {claim.kind, source.kind}:
         told = (claim.values, claim.parts) == (source.values, source.parts)
         return claim.kind == source.kind and told
     if claim.kind == "decade":
@@ -75,6 +75,14 @@ def _same_date(claim: Quantity, source: Quantity) -> bool:
     return all(p is None or p == s for p, s in zip(claim.parts, source.parts, strict=True))
 
 
+def _multiple(quantity: Quantity) -> float | None:
+    """Times as much: «twice», «2 times», «200 percent»; None for what is no multiple."""
+    if quantity.kind == "percent":
+        return round(quantity.values[0] / 100, 4)
+    bare = quantity.kind == "number" and not quantity.unit
+    return round(quantity.values[0], 4) if bare or quantity.kind == "factor" else None
+
+
 def _comparable(claim: Quantity, source: Quantity) -> bool:
     """Whether signs and units allow the comparison; a bare figure of the source may have any."""
     if source.kind not in ("number", "percent", "money", "ordinal", "time"):
@@ -82,7 +90,9 @@ def _comparable(claim: Quantity, source: Quantity) -> bool:
     if claim.minus != source.minus and not (claim.unsigned or source.unsigned):
         return False
     if claim.of and source.of and claim.of != source.of:
-        return False  # «per month» for «per year», «business» for «calendar» days
+        return False  # «per person», «business» for «calendar» days
+    if claim.every and source.every and claim.every != source.every:
+        return False
     if claim.kind != source.kind:
         if {claim.unit, source.unit} == {"gbp", _POUND}:
             return True

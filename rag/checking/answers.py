@@ -13,7 +13,7 @@ from typing import Any
 
 from rag.checking.base import ModelChecker, ModelOpinion, Quote, Verdict
 from rag.checking.calibration import Calibration
-from rag.checking.check import verify
+from rag.checking.check import checked
 from rag.checking.claims import claim_of, marked
 from rag.checking.conflicts import conflict
 from rag.checking.trust import without_forgeries
@@ -86,7 +86,7 @@ class Checking:
         opinion: ModelOpinion | None,
     ) -> Sentence:
         yes = bool(opinion and self.calibration and self.calibration.says_supported(opinion))
-        verdict = verify(
+        verdict = checked(
             _cited(sentence),
             [p.text for p in passages],
             question=question,
@@ -98,7 +98,7 @@ class Checking:
         if invented := invented_quotations(sentence.text, cited):
             # it says it quotes, and does not: whatever else is said for it
             reasons = tuple(INVENTED.format(quoted[:60]) for quoted in invented)
-            verdict = Verdict("not_supported", verdict.score, accept=False, reasons=reasons)
+            verdict = replace(verdict, label="not_supported", accept=False, reasons=reasons)
         told = _told(sentence, verdict, passages)
         return replace(told, reasons=(*told.reasons, *_conflicts(told, passages, question)))
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from prompts import MARKER, REFUSAL
 from rag.checking.tokens import words
+from rag.checking.trust import without_marks
 from rag.checking.verbs import finite, says
 from rag.quotes import NO_SPACES_FROM
 
@@ -70,6 +71,8 @@ _LEADS_ON = re.compile(
 _NUMBERING = re.compile(r"\A#*\s*\d+(?:\.\d+)*[.):]?\s|\b(?:19|20)\d\d\b")
 #: Words of the longest heading. Set by hand.
 _HEADING = 8
+#: The line under the header of a Markdown table: «|---|:--:|».
+_RULED = re.compile(r"\s*\|?(?:\s*:?-+:?\s*\|)+(?:\s*:?-+:?)?\s*")
 _INVISIBLE = re.compile("[\u00ad\u200b\u200c\u200d\u2060\ufeff\ufffe]")
 
 
@@ -79,7 +82,7 @@ def claim_of(sentence: str) -> str | None:
     Questions, the refusal phrase and lines without a letter claim nothing; neither do greetings,
     headings and lines that lead to what follows, unless they carry a marker.
     """
-    text = _INVISIBLE.sub("", unicodedata.normalize("NFC", sentence))
+    text = without_marks(_INVISIBLE.sub("", unicodedata.normalize("NFC", sentence)))
     cited = MARKER.search(text) is not None
     text = _EMPHASIS.sub("", BULLET.sub("", MARKER.sub(" ", text), count=1))
     text = re.sub(r"\s+([.,;:!?])", r"\1", " ".join(text.split())).strip()
@@ -104,6 +107,17 @@ def _heading(text: str) -> bool:
     if named or text.endswith(":"):
         return len(text.split()) <= _HEADING and not says(bare) and ":" not in text[:-1]
     return set(re.findall(r"[^\W\d_]+", text.lower())) <= _PARTS and text[-1] not in ".!?"
+
+
+def heads_table(line: str, following: str) -> bool:
+    """Whether a line is the header of a Markdown table and only names its columns."""
+    if "|" not in line or not _RULED.fullmatch(following) or MARKER.search(line):
+        return False
+    cells = [_NUMBERING.sub(" ", cell).strip("* _") for cell in line.split("|")]
+    return not any(
+        any(c.isdigit() for c in cell) or says(cell) or len(cell.split()) > _HEADING
+        for cell in cells
+    )
 
 
 def is_refusal(text: str) -> bool:

@@ -11,8 +11,9 @@ from prompts import MARKER
 from rag.checking.base import Quote
 from rag.checking.claims import BULLET, BULLET_SIGN
 from rag.checking.material import Material, Stretch
+from rag.checking.neighbours import beside
 from rag.checking.reading import Reading
-from rag.checking.retractions import beside
+from rag.checking.trust import without_marks
 from rag.quotes import places
 
 #: Texts → vectors of length 1, one row a text: `rag.embedder.Embedder.embed_sentences`.
@@ -48,6 +49,8 @@ _EMPHASIS = r"[*_]{0,2}"
 _BEFORE = re.compile(rf"\s*(?:{BULLET_SIGN})?{_EMPHASIS}")
 _BEHIND = re.compile(rf"{_EMPHASIS}\s*[.!]?[\s.]*{_EMPHASIS}")
 _ENDED = re.compile(r"[.!?:…\]\"”][*_]{0,2}\Z")
+#: A mark of a footnote, which may limit what the sentence says.
+_NOTED = re.compile(r"[.!]?[*†‡⁰¹²³⁴-⁹]")
 _BLANK_LINE = re.compile(r"\n\s*\n")
 
 
@@ -55,14 +58,15 @@ def word_for_word(claim: str, material: Material, *, quotation: bool = False) ->
     """The claim as one or more whole sentences of the evidence that nothing beside takes back.
 
     «Claims are covered» does not stand in «Claims are covered except old ones», nor under «Common
-    misconceptions». A ``quotation`` says only that the source has these words: whole lines of a
-    sentence will do, unless the rest of it takes them back.
+    misconceptions», nor before «This was withdrawn». A ``quotation`` says only that the source has
+    these words: whole lines of a sentence will do, unless the rest of it takes them back.
     """
     unquoted = claim.strip(" \"“”«»'")
     bare = unquoted.rstrip(".")
     if len(bare.split()) < _SHORTEST:
         return None
-    for index, text in enumerate(material.texts):
+    for index, original in enumerate(material.texts):
+        text = without_marks(original, keep_places=True)
         for start, end in islice(places(bare, text), _PLACES):
             own = [s for s in material.stretches if s.index == index]
             touched = [
@@ -71,20 +75,21 @@ def word_for_word(claim: str, material: Material, *, quotation: bool = False) ->
             if not touched:
                 continue  # it stands in a sentence that is addressed to the checker
             first, last = own[touched[0]].start, _end(own[touched[-1]])
-            if quotation:
-                says = _lines_of(text, start, end, first, last)
-            else:
-                says = _sentence_of(text, start, end, first, last) and not beside(
-                    own, touched[0], touched[-1], material.titles
-                )
-            if says:
+            stands = _lines_of if quotation else _sentence_of
+            alone = stands(text, start, end, first, last) and not _noted(text, start, end)
+            if alone and not beside(material, own, touched[0], touched[-1]):
                 stop = end + (unquoted.endswith(".") and text[end : end + 1] == ".")
-                return Quote(text[start:stop], index)
+                return Quote(original[start:stop], index)
     return None
 
 
 def _end(stretch: Stretch) -> int:
     return stretch.start + len(stretch.text)
+
+
+def _noted(text: str, start: int, end: int) -> bool:
+    """Whether a footnote's mark is glued to the words; the star of an emphasis is none."""
+    return bool(_NOTED.match(text, end)) and text[max(0, start - 1) : start] != "*"
 
 
 def _lines_of(text: str, start: int, end: int, first: int, last: int) -> bool:

@@ -6,7 +6,16 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from rag.checking.patterns import FACTOR, FRACTION, NTH_WORD, NUMBER, PERIOD, VERSION, free
+from rag.checking.patterns import (
+    FACTOR,
+    FRACTION,
+    MULTIPLE,
+    NTH_WORD,
+    NUMBER,
+    PERIOD,
+    VERSION,
+    free,
+)
 from rag.checking.quantity import Kind, Quantity
 from rag.checking.units import (
     CURRENCIES,
@@ -61,8 +70,8 @@ def _nature(m: re.Match[str]) -> tuple[Kind, str, float]:
     """(kind, unit, factor to the unit's base) of a matched number."""
     if m["percent"]:
         return "percent", "%", 0.01 if m["percent"].lower().startswith(("bp", "bas")) else 1.0
-    if m["sign"]:
-        sign = "".join(m["sign"].split()).rstrip(".").lower()
+    if m["sign"] or m["behind"]:
+        sign = "".join((m["sign"] or m["behind"]).split()).rstrip(".").lower()
         return "money", CURRENCIES[sign], 1.0
     if m["ordinal"]:
         return "ordinal", "", 1.0
@@ -110,6 +119,15 @@ def _spoken(words: str) -> float:
         elif word != "and":
             total += SMALL[word]
     return total
+
+
+def multiples(text: str, taken: bytearray) -> Iterator[Quantity]:
+    for m in free(MULTIPLE, text, taken):
+        if m["digits"]:
+            values, _ = _written(m["digits"], decimal=False)
+        else:
+            values = (_spoken(m["word"]) + 0.5 * bool(m["half"]),)
+        yield Quantity("factor", m.start(), m.end(), values, 1.0)
 
 
 def fractions(text: str, taken: bytearray) -> Iterator[Quantity]:

@@ -11,10 +11,11 @@ from functools import cached_property, lru_cache
 
 from prompts import MARKER
 from rag.checking.base import Quote
-from rag.checking.quantities import Quantity, quantities
+from rag.checking.quantities import quantities
+from rag.checking.quantity import Quantity
 from rag.checking.reading import PRONOUNS, Reading, read
 from rag.checking.tokens import tokens
-from rag.checking.trust import addressed_to_checker, conversation
+from rag.checking.trust import addressed_to_checker, conversation, without_marks
 from rag.sentences import spans
 
 _TITLE_LINE = re.compile(r"\s*(?:\(meta data\)\s*)?(?:TITLE:|#{1,6}\s)", re.IGNORECASE)
@@ -136,12 +137,13 @@ class Material:
 def material(texts: tuple[str, ...], titles: tuple[str, ...] = ()) -> Material:
     """The evidence taken apart; the same evidence is taken apart once.
 
-    Numbers in brackets are references and no figures of the text, whoever wrote them; sentences
-    that speak to the checker are left out.
+    Numbers in brackets are references and no figures of the text, whoever wrote them; what is
+    struck through and sentences that speak to the checker are left out.
     """
     found = []
     for index, original in enumerate(texts):
         text = MARKER.sub(lambda m: " " * len(m.group()), original)
+        text = without_marks(text, keep_places=True)
         forged = addressed_to_checker(text)
         for start, end in spans(text):
             if not any(start < last and first < end for first, last in forged):

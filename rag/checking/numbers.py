@@ -13,6 +13,7 @@ from rag.checking.material import Material
 from rag.checking.order import turned_round
 from rag.checking.patterns import BOUND
 from rag.checking.quantity import Quantity
+from rag.checking.rates import names_period
 from rag.checking.reading import Reading
 
 __all__ = ["SMALL", "Checked", "agree", "check_numbers", "findings", "occurrences"]
@@ -44,20 +45,17 @@ class Checked:
 
     quantity: Quantity
     text: str
-    state: str  # found, absent, ambiguous, reversed
+    state: str  # found, absent, ambiguous, reversed; period: there, for another or for none
     contest: Contest
     counts: tuple[str, str] | None = None
 
     @property
     def small(self) -> bool:
         q = self.quantity
-        whole = q.kind == "number" and not q.unit and all(
-            v == int(v) and v <= SMALL for v in q.values
-        )  # fmt: skip
+        bare = (q.kind == "number" and not q.unit) or q.kind == "factor"
+        whole = bare and all(v == int(v) and v <= SMALL for v in q.values)
         return (
-            whole
-            or q.kind in ("weekday", "factor", "period")
-            or (q.kind == "ordinal" and q.values[0] <= 2)
+            whole or q.kind in ("weekday", "period") or (q.kind == "ordinal" and q.values[0] <= 2)
         )
 
 
@@ -100,15 +98,15 @@ def _places(material: Material) -> dict[Quantity, list[Occurrence]]:
 
 
 def _shown(text: str, quantity: Quantity) -> str:
-    """A quantity as it stands in its text, with its bound and its sign."""
+    """A quantity as it stands in its text, with its bound, its sign and the period of a rate."""
     before = text[max(0, quantity.start - 24) : quantity.start]
     start, end = quantity.start, quantity.end
     if quantity.bound and (bound := BOUND.search(before)):
         start -= len(before) - bound.start()
-    elif quantity.minus:
+    elif quantity.minus and "(" not in text[start:end]:
         start -= len(before) - before.rfind(before.split()[-1])
         end += before.endswith("(")
-    return text[start:end]
+    return text[start:end] + (f" per {quantity.every}" if quantity.every else "")
 
 
 def findings(checked: Sequence[Checked], material: Material, *, rest_found: bool) -> list[Finding]:
@@ -127,9 +125,12 @@ def _finding(c: Checked, material: Material, conflict: float) -> Finding | None:
     if c.state == "reversed":
         told = f"«{c.text}» and the figure after it stand the other way round in the source"
         return Finding("order of numbers", "contradicts", told, c.text, shown)
-    if c.state == "absent" and rival.rival >= (2 * INSTEAD if c.small else INSTEAD):
+    if c.state in ("absent", "period") and rival.rival >= (2 * INSTEAD if c.small else INSTEAD):
         told = f"«{c.text}» is not in the source, which has «{rival.label}» there"
         return Finding("other number", "contradicts", told, c.text, shown)
+    if c.state == "period":
+        told = f"«{c.text}»: the source has the figure for another period"
+        return Finding("period", "ambiguous", told, c.text)
     if c.state == "absent":
         told = f"«{c.text}» is not in the source"
         return None if c.small else Finding("absent number", "unsupported", told, c.text)
@@ -138,6 +139,9 @@ def _finding(c: Checked, material: Material, conflict: float) -> Finding | None:
             f"«{c.text}» belongs to something else in the source, which has «{rival.label}» there"
         )
         return Finding("number of something else", "contradicts", told, c.text, shown)
+    if c.state == "found" and _for_no_period(c.quantity, material):
+        told = f"«{c.text}»: the source has the figure and does not say for what period"
+        return Finding("period", "ambiguous", told, c.text)
     if c.counts:
         own, other = c.counts
         told = f"«{c.text}» counts «{other}» in the source, which has no «{own}»"
@@ -149,6 +153,10 @@ def _state(quantity: Quantity, material: Material) -> str:
     sources = [q for q, _, _ in material.quantities] + material.title_quantities
     same = [q for q in sources if agree(quantity, q, material.table_scales)]
     if not same:
+        if quantity.every and any(
+            agree(replace(quantity, every=""), q, material.table_scales) for q in sources
+        ):
+            return "period"
         return "found" if _composed(quantity, sources) else "absent"
     readings = quantity.values
     if (
@@ -160,6 +168,19 @@ def _state(quantity: Quantity, material: Material) -> str:
     if quantity.kind != "date" and all(q.ambiguous and q.values != readings for q in same):
         return "ambiguous"
     return "found"
+
+
+def _for_no_period(quantity: Quantity, material: Material) -> bool:
+    """Whether a rate's figure stands in the evidence only where no period is spoken of, in its
+    sentence or the one on either side."""
+    if not quantity.every:
+        return False
+    sentences = material.stretches
+    for at in occurrences(quantity, material):
+        nearby = sentences[max(0, at.sentence - 1) : at.sentence + 2]
+        if any(names_period(s.reading, quantity.every) for s in nearby):
+            return False
+    return not any(agree(quantity, q) for q in material.title_quantities)
 
 
 def _composed(quantity: Quantity, sources: Sequence[Quantity]) -> bool:
@@ -214,6 +235,8 @@ def _partly(claim: Quantity, source: Quantity) -> bool:
 
 
 def _rival(claim: Quantity, source: Quantity, *, found: bool) -> bool:
+    if {claim.kind, source.kind} == {"factor", "percent"}:
+        return any(q.unit == "fraction" or q.values[0] > 100 for q in (claim, source))
     if claim.kind != source.kind:
         return {claim.kind, source.kind} == {"money", "number"} and claim.scaled and source.scaled
     if claim.kind == "date":

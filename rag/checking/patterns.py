@@ -85,13 +85,14 @@ _RAISED = "[⁻⁰¹²³⁴-⁹]+"
 _POWER = rf"(?:\s?[×x·*]\s?10(?:\^-?\d+|{_RAISED})|(?<=\b10){_RAISED})"
 _DEGREES = r"(?:°\s?|degrees?\s)(?:celsius|centigrade|fahrenheit|[CF]\b)"
 NUMBER = re.compile(
-    rf"(?P<sign>{SIGN}\s?)?"
+    rf"(?:(?P<sign>{SIGN}\s?)(?P<open>\()?)?"
     rf"(?:(?<![\w.])(?P<word>(?:{WORD_NUMBER})(?:[ -](?:and )?(?:{WORD_NUMBER}))*)\b"
     rf"|(?<![A-Za-z\d_.])(?<![A-Za-z]-)(?P<digits>{DIGITS}))"
     rf"(?P<ordinal>(?:st|nd|rd|th)\b)?"
-    rf"(?P<power>{_POWER})?"
+    rf"(?P<power>{_POWER})?(?(open)\))"
     rf"(?:[\s-]?(?P<scale>{SCALE})(?=s?(?![^\W_])))?"
-    rf"(?:\s?(?P<percent>%|percent(?:age points?)?|per cent|pct|bps\b|basis points?)"
+    r"(?:\s?(?P<behind>[$€£¥₹₩])(?!\s?\d)"
+    r"|\s?(?P<percent>%|percent(?:age points?)?|per cent|pct|bps\b|basis points?)"
     rf"|\s?(?P<degrees>{_DEGREES})"
     rf"|[\s-]{{0,2}}(?:(?P<which>business|working|calendar|trading)\s)?"
     rf"(?P<unit>(?:{UNIT_WORDS}))(?:e?s)?\b"
@@ -147,21 +148,28 @@ DOWNWARD = re.compile(
     r"|fewer|slid\w*|plung\w*|sank|debt\w*|charge\w*|short\w*|impair\w*)\b",
     re.IGNORECASE,
 )
-#: «per month», «/kg», «a year», «monthly», right after a figure.
-PER = re.compile(
-    r"\s?(?:(?:per\s|/\s?)(?P<unit>[a-zµμ]+)"
-    r"|(?:an?|each|every)\s(?P<time>second|minute|hour|day|week|month|quarter|year)\b"
-    rf"|(?P<period>{'|'.join(PERIODS)})\b)",
-    re.IGNORECASE,
-)
+#: «per person», «/kg», right after a figure; `rates` reads the periods.
+PER = re.compile(r"\s?(?:per\s|/\s?)(?P<unit>[a-zµμ]+)", re.IGNORECASE)
 ZONE = re.compile(r"\s?(?:(?P<zone>[ECMP])[SD]?T|(?P<utc>UTC|GMT|Z))\b")
 #: A plural right after a bare figure says what it counts; these words are none.
 COUNTED = re.compile(
     r"\s(?!was|has|his|this|does|plus|less|points|times|thus|across|always|perhaps|towards|versus)"
     r"[a-z]{2,}[a-rt-z]s\b"
 )
+#: «1.5 times the wage», «two and a half times as many», «3x»; «three times» alone counts events.
+MULTIPLE = re.compile(
+    rf"(?<![\w.,$€£])(?:(?P<digits>{DIGITS})|(?P<word>{WORD_NUMBER})(?P<half> and a half)?)"
+    r"(?=[\s-]times\s(?:the|as|more|less|higher|larger|greater|lower|smaller|bigger|faster|longer"
+    r"|what|that|its|their|his|her|our|your|my|current|normal|usual|average|basic|base)\b"
+    r"|(?<=[.,]\d)[\s-]times\b|\s?[x×](?![\w×])(?!\s?\d))",
+    re.IGNORECASE,
+)
 VERSION = re.compile(r"(?<![\d.,])\d+(?:\.\d+){2,}(?![\w]|\.\d)")
-FACTOR = re.compile(rf"\b(?P<word>{'|'.join(FACTORS)})(?:ed|es|ing)?\b", re.IGNORECASE)
+FACTOR = re.compile(
+    rf"\b(?P<word>{'|'.join(FACTORS)})"
+    r"(?:(?:ed|es|ing)?\b|e(?=\s(?:the|its|their|his|her|our|your|my|that|this|what|as)\b))",
+    re.IGNORECASE,
+)
 PERIOD = re.compile(rf"\b(?:{'|'.join(PERIODS)})\b", re.IGNORECASE)
 
 

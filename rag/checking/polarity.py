@@ -14,7 +14,7 @@ from rag.checking.base import Effect, Finding
 from rag.checking.contest import Context, Occurrence, context, fit, holders, spanned
 from rag.checking.material import Material
 from rag.checking.reading import Reading
-from rag.checking.tokens import able, denies, sides, words
+from rag.checking.tokens import able, denies, opposed, sides, words
 
 _NEGATORS = words(
     "not n't never no none nothing nobody nowhere neither nor without cannot hardly barely "
@@ -207,6 +207,8 @@ def _told(claim: Reading, i: int, material: Material) -> Iterator[tuple[int, int
                 continue
             claimed = not side and stem in claim.places
             for p in places[stem]:
+                if not side and not opposed(token, stretch.reading.tokens[p]):
+                    continue
                 if not claimed or (lacking and _beside(p, near, places)):
                     yield s, p, side
 

@@ -23,13 +23,13 @@ from rag.checking.patterns import (
     ZONE,
 )
 from rag.checking.quantity import Quantity
-from rag.checking.units import PERIODS, UNITS
+from rag.checking.rates import PERIOD_OF, period
 
 __all__ = ["Quantity", "quantities"]
 
 _READERS = (
-    dates.dates, figures.versions, dates.times, dates.quarters, dates.years, figures.fractions,
-    figures.numbers, figures.ordinals, figures.factors,
+    dates.dates, figures.versions, figures.multiples, dates.times, dates.quarters, dates.years,
+    figures.fractions, figures.numbers, figures.ordinals, figures.factors,
 )  # fmt: skip
 
 
@@ -55,16 +55,22 @@ def _placed(quantity: Quantity, text: str) -> Quantity:
         bound = "least"  # «over three years» is «for three years»
     placed = replace(
         quantity, bound=bound, loose=bound not in ("", "before", "after"),
-        of=f"{quantity.of}{_of(quantity.kind, after)}",
+        of=f"{quantity.of}{_of(quantity.kind, after)}", every=_every(quantity, text),
         counted=quantity.kind == "number" and not quantity.unit and bool(COUNTED.match(after)),
     )  # fmt: skip
     if quantity.kind not in ("number", "percent", "money"):
         return placed
+    signed = "(" in text[quantity.start : quantity.end]  # «$(3.2)»
     closed = before.endswith("(") and after.startswith(")")
     beside = text[max(0, quantity.start - 60) : quantity.end + 40]
-    minus = bool(MINUS.search(before)) or (closed and bool(BRACKETED.search(before)))
+    minus = signed or bool(MINUS.search(before)) or (closed and bool(BRACKETED.search(before)))
     unsure = bool(LIST_MARK.search(before)) or bool(DOWNWARD.search(beside)) or closed
-    return replace(placed, minus=minus, unsigned=unsure and not (closed and minus))
+    return replace(placed, minus=minus, unsigned=unsure and not (minus and (closed or signed)))
+
+
+def _every(quantity: Quantity, text: str) -> str:
+    rated = quantity.kind in ("number", "percent", "money")
+    return period(text, quantity.start, quantity.end) if rated else ""
 
 
 def _of(kind: str, after: str) -> str:
@@ -73,10 +79,6 @@ def _of(kind: str, after: str) -> str:
         zone = ZONE.match(after)
         return (zone["zone"] or "UTC") if zone else ""
     rate = PER.match(after) if kind in ("number", "percent", "money") else None
-    if rate is None:
+    if rate is None or rate["unit"].lower() in PERIOD_OF:
         return ""
-    if rate["period"]:
-        return f"/{PERIODS[rate['period'].lower()]:g}"
-    word = (rate["unit"] or rate["time"]).lower()
-    unit = UNITS.get(word) or UNITS.get(word.removesuffix("s"))
-    return f"/{unit[1]:g}" if unit and unit[0] == "time" else f"/{word.removesuffix('s')}"
+    return f"/{rate['unit'].lower().removesuffix('s')}"

@@ -32,7 +32,8 @@ class Quantity:
     bound: str = ""  # about, more, least, less, most; before or after a time
     minus: bool = False  # a minus or accounting brackets; ``values`` are without the sign
     unsigned: bool = False  # the sign may be said in words («a loss of»), or be no sign
-    of: str = ""  # «per month», «business» days, the zone of a time
+    of: str = ""  # «per person», «business» days, the zone of a time
+    every: str = ""  # the period of a rate: «day», «year»
     counted: bool = False  # a plural follows: «50 million users»
 
     @property

@@ -6,7 +6,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from rag.checking.quantities import Quantity, quantities
+from rag.checking.quantities import quantities
+from rag.checking.quantity import Quantity
 from rag.checking.tokens import Token, folded, tokens, words
 
 _CONNECTORS = words("of de la van von der del di al bin")

@@ -11,39 +11,18 @@ import re
 from collections.abc import Iterator, Sequence
 
 from rag.checking.base import Finding
-from rag.checking.claims import BULLET
 from rag.checking.contest import spanned
 from rag.checking.material import Material, Stretch, coverage
+from rag.checking.neighbours import (
+    DID_NOT,
+    SAID,
+    UNTRUE,
+    UNTRUE_WORDS,
+    WITHDRAWN,
+    WITHDRAWN_WORDS,
+    beside,
+)
 from rag.checking.reading import Reading, read
-
-#: What is said of things that are not so, in a heading or beside them.
-_UNTRUE_WORDS = (
-    r"\b(?:false(?:ly|hoods?)?|un(?:true|truths?|founded|proven)|(?:not|n[o’']t) (?:true|so|correct"
-    r"|the case)|wrong(?:ly)?|in(?:correct|accurate)\w*|mis(?:taken|takes?|conceptions?"
-    r"|understandings?|beliefs?)|errors?|myths?|legends?|superstitions?|fallac(?:y|ies)|absurd"
-    r"|(?:an?|the|this|all|are|were|of|outright) lies?|hoax(?:es)?|fakes?d?|fiction\w*|fictitious"
-    r"|(?:none|not a word|nothing) of (?:it|this|that|these|those) (?:is|was|were) (?:true|so)"
-    r"|baseless|rumou?rs?|allegations?|accusations?|hypothetical\w*|imagin(?:e|ary|ed)|suppose)\b"
-)
-_UNTRUE = re.compile(_UNTRUE_WORDS, re.IGNORECASE)
-_SAID = (
-    r"(?:accusation|allegation|claim|statement|assertion|report|story|stories|rumou?r|charge"
-    r"|sentence|announcement|belief|answer|rule|provision|paragraph)s?"
-)
-#: How a text speaks of a sentence before or after …
-_STATEMENT = re.compile(rf"\b{_SAID}\b", re.IGNORECASE)
-_FOLLOWING = re.compile(r"\b(?:following|next|below|this|these|here)\b", re.IGNORECASE)
-_IT = re.compile(
-    r"\W*(?:\w+\W+){0,3}?(?:this|that|these|those|it|which|none|both)\b", re.IGNORECASE
-)
-#: … and that it no longer holds, or never did.
-_WITHDRAWN_WORDS = (
-    r"\b(?:with(?:drawn|drew)|retract\w*|den(?:ied|ies)|reject(?:ed|s)|dismiss(?:ed|es)|refuted?"
-    r"|rebutted|dispro\w+|debunk\w*|overturned|annulled|revoked|rescinded|repealed|superseded"
-    r"|abolished|no longer|never happened)\b"
-)
-_WITHDRAWN = re.compile(_WITHDRAWN_WORDS, re.IGNORECASE)
-_OPPOSITE = re.compile(r"\b(?:opposite|contrary|reverse)\b", re.IGNORECASE)
 
 #: Words that take what follows them for untrue or leave it open …
 _DOUBTED = (
@@ -63,7 +42,7 @@ _DENIED = (
 )
 #: … and what a thing said is called between them and its words.
 _NAMED = (
-    rf"(?:{_SAID}|ideas?|notions?|suggestions?|theor(?:y|ies)|views?|admissions?|confessions?"
+    rf"(?:{SAID}|ideas?|notions?|suggestions?|theor(?:y|ies)|views?|admissions?|confessions?"
     r"|possibilit(?:y|ies)|arguments?|findings?|fact)"
 )
 _ACCUSED = (
@@ -78,13 +57,11 @@ _OPENS = re.compile(
     rf"(?!\w)|\A\W*(?:\w+\W+){{0,2}}?{_DOUBTED}\s*[:—–]",
     re.IGNORECASE,
 )
-_VERDICT = rf"(?:\W+\w+){{0,3}}?\W+(?:{_UNTRUE_WORDS}|{_WITHDRAWN_WORDS})"
-_PERSON = r"(?:it|he|she|they|this|that|we|you|I)"
-#: «It did not.»: what a sentence denies by leaving it out.
-_DID_NOT = (
-    rf"\b{_PERSON} (?:did|does|do|was|is|were|are|has|have|had|could|would|will)"
-    r"(?: not|n[’']t)\W*\Z"
+_UNBELIEVED = (
+    r"\b(?:nobody|no one|none|not|n[’']t|never|few|hardly anyone)\W+(?:\w+\W+){0,3}?"
+    r"(?:believ|accept|agree|think|say|said|claim|support)\w*\b"
 )
+_VERDICT = rf"(?:\W+\w+){{0,3}}?\W+(?:{UNTRUE_WORDS}|{WITHDRAWN_WORDS})"
 #: «The claim that … was withdrawn», «That … is untrue», «…, which was a lie», «… (false)».
 _JUDGED = tuple(
     re.compile(pattern, re.IGNORECASE | re.DOTALL)
@@ -98,10 +75,19 @@ _JUDGED = tuple(
             rf"{_VERDICT}"
         ),
         rf"\A(?P<told>.+)\s[(–—-]\s?{_DOUBTED}\W*\Z",
-        rf"\A(?P<told>.+),\s(?:but|though|although|yet)\s(?:in\s\w+\s)?{_DID_NOT}",
+        (
+            r"\A(?P<told>.+)\s[(\[](?:[^()\[\]]*\W)?"
+            rf"(?:{UNTRUE_WORDS}|{WITHDRAWN_WORDS}|\b(?:drafts?|obsolete|void|cancell?ed)\b)"
+            r"[^()\[\]]*[)\]]\W*\Z"
+        ),
+        (
+            rf"\A(?=[^:]*\b(?:following|next|this|these|{SAID})\b)"
+            r"(?![^:]*\b(?:is|are|was|were|indeed)\s(?:true|correct|confirmed)\b)"
+            rf"[^:]*(?:{UNTRUE_WORDS}|{WITHDRAWN_WORDS}|{_UNBELIEVED})[^:]*:\s+(?P<told>.+)\Z"
+        ),
+        rf"\A(?P<told>.+),\s(?:but|though|although|yet)\s(?:in\s\w+\s)?{DID_NOT}",
     )
 )
-_DENIES = re.compile(rf"\A\W*(?:\w+\W+){{0,3}}?{_DID_NOT}", re.IGNORECASE)
 #: What turns a word of doubt round: «nobody denies that», «it is no lie that».
 _UNDOUBTED = re.compile(
     r"(?:\b(?:no|not|never|nobody|none|cannot|without|hardly)|n[’']t)(?:\s+\w+){0,2}\s*\Z",
@@ -123,40 +109,13 @@ _INSIDE = "the source tells it as untrue, denied or alleged, and nowhere as a fa
 _BESIDE = "what stands beside it in the source takes it back or calls it untrue"
 
 
-def beside(own: Sequence[Stretch], first: int, last: int, titles: Sequence[str]) -> bool:
-    """Whether the sentence before sentences ``first``…``last`` of one text, the one after, what
-    leads to a list, a heading or a title says that they are not so."""
-    if last + 1 < len(own):
-        after = own[last + 1].text
-        refers = _IT.match(after) or _STATEMENT.search(after)
-        if (
-            _OPPOSITE.search(after)
-            or _DENIES.match(after)
-            or (refers and (_UNTRUE.search(after) or _WITHDRAWN.search(after)))
-        ):
-            return True
-    lead = first - 1
-    if BULLET.match(own[first].text):
-        while lead >= 0 and BULLET.match(own[lead].text):
-            lead -= 1
-        if lead >= 0 and own[lead].text.endswith("?"):
-            return True  # one of the answers somebody may choose
-    before = own[lead].text if lead >= 0 else ""
-    names = _STATEMENT.search(before) or _FOLLOWING.search(before)
-    if names and _UNTRUE.search(before):
-        return True
-    headings = (s.text for s in reversed(own[:first]) if s.text[-1].isalnum() or s.text[-1] == ":")
-    heading = next(headings, "")
-    return any(_UNTRUE.search(text) for text in (heading, *titles))
-
-
 def taken_back(claim: Reading, material: Material) -> list[Finding]:
     """That the source has the claim's words only where it takes them back, if it is so.
 
     A claim that speaks of a lie or a denial itself says what such a source says.
     """
     stems = list(dict.fromkeys(stem for _, stem in claim.marks))
-    if len(stems) < _FEWEST or _UNTRUE.search(claim.text) or _WITHDRAWN.search(claim.text):
+    if len(stems) < _FEWEST or UNTRUE.search(claim.text) or WITHDRAWN.search(claim.text):
         return []
     shares = [coverage(stems, frozenset(s.reading.places), material) for s in material.stretches]
     close = [n for n, share in enumerate(shares) if share >= _HELD]
@@ -181,7 +140,7 @@ def _divided(stretch: Stretch, material: Material) -> tuple[str, str, str]:
     """(why, the words of a sentence that are doubted, those that are not)."""
     own = [s for s in material.stretches if s.index == stretch.index]
     at = own.index(stretch)
-    if beside(own, at, at, material.titles):
+    if beside(material, own, at, at):
         return _BESIDE, stretch.text, ""
     for start, end in _embedded(stretch.text):
         return _INSIDE, stretch.text[start:end], stretch.text[:start] + " " + stretch.text[end:]

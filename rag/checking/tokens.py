@@ -148,6 +148,29 @@ def _antonyms() -> dict[str, tuple[frozenset[str], frozenset[str]]]:
     return {w: (frozenset(same[w]), frozenset(opposite[w] - same[w])) for w in same}
 
 
+@cache
+def _only_as() -> dict[tuple[str, str], frozenset[str]]:
+    """(stem, opposite stem) → the only forms of the first that are meant: «left» and «right» are
+    opposites, «leave» and «right» are none."""
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for line in wordlists()["antonyms"].strip().splitlines():
+        left, right = (words(side) for side in line.split("|"))
+        for one, other in ((left, right), (right, left)):
+            for word in one:
+                for opposite in other if word in words(wordlists()["homographs"]) else ():
+                    found[stem(word), stem(opposite)] = frozenset((word,))
+    return found
+
+
+def opposed(one: Token, other: Token) -> bool:
+    """Whether two tokens on opposite sides of the list stand there in these forms."""
+    for token, against in ((one, other), (other, one)):
+        forms = _only_as().get((token.stem, against.stem))
+        if forms is not None and folded(token.text) not in forms:
+            return False
+    return True
+
+
 @lru_cache(maxsize=8192)
 def common(word: str) -> bool:
     """Whether a capitalised word is none of a name's, by the word lists or by its ending."""

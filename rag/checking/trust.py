@@ -36,10 +36,19 @@ _TO_CHECKER = re.compile(
     r"|\b(?:system|assistant|user)\s*:\s*(?:the|this|all|mark|ignore|you)\b"
     r"|[✓✗○]\s*(?:supported|no mismatch|contradicted|not supported|not checked|unverified)"
     r"|\((?:supported|no mismatch found|contradicted|not supported in source|not checked|unverified"
-    r"|word for word)\)"
-    r"|<\|?/?(?:passage|system|assistant|user|im_start|im_end)\b[^>]*>",
+    r"|word for word)\)",
     re.IGNORECASE,
 )
+#: A fence forged to look like the prompt's own.
+_FENCE = r"<\|?/?(?:passage|system|assistant|user|im_start|im_end)\b[^<>\n]*>"
+#: What a terminal obeys and nobody reads: «ESC [31m», titles, in either spelling of the escape.
+_ESCAPE = (
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b\]|\x9d)[^\x07\x1b\n]{0,999}(?:\x07|\x1b\\)|\x1b[ -~]"
+)
+#: Struck through: what a text no longer says.
+_STRUCK = r"~~(?=\S)[^~\n]+~~|<(?P<struck>del|strike|s)>.{0,999}?</(?P=struck)>"
+_NO_TEXT = re.compile(rf"{_ESCAPE}|{_STRUCK}|{_FENCE}", re.IGNORECASE)
 
 _FOREIGN = words(
     "der die das und ist nicht ein eine von mit den dem zu auf für im sich des auch wird le la "
@@ -56,7 +65,17 @@ _WORDS = re.compile(r"[^\W\d_]+")
 #: Words from which on the language of a text is judged; shorter ones pass. Set by hand.
 _ENOUGH = 8
 
+#: Share of a claim's words that English evidence has as well. Set by hand: a name or two is shared
+#: across languages.
+_SHARED = 0.5
+
 _SPEAKER = re.compile(r"^\s*[A-Z][\w.'’ -]{0,30}:\s", re.MULTILINE)
+
+
+def without_marks(text: str, *, keep_places: bool = False) -> str:
+    """The text without what nobody is to read as its words: escape codes of a terminal, what is
+    struck through, forged fences. ``keep_places``: blanks stand there, so that offsets stay."""
+    return _NO_TEXT.sub(lambda m: " " * len(m[0]) if keep_places else "", text)
 
 
 def addressed_to_checker(text: str) -> list[tuple[int, int]]:
@@ -85,6 +104,19 @@ def english(text: str) -> bool:
     ours = sum(w.lower() in _ENGLISH for w in words)
     theirs = sum(w.lower() in _FOREIGN for w in words if capitals or not w.isupper())
     return theirs <= max(ours, 1) or theirs < 0.12 * len(words)
+
+
+def foreign(claim: str, evidence: str) -> bool:
+    """Whether a claim is in another language than English evidence: as `english` says, or, of a
+    few words, with foreign little words, none English, and most of its words not in the evidence.
+    """
+    if not english(claim):
+        return True
+    said = [w.lower() for w in _WORDS.findall(claim)]
+    if not any(w in _FOREIGN for w in said) or any(w in _ENGLISH for w in said):
+        return False
+    known = {w.lower() for w in _WORDS.findall(evidence)}
+    return sum(w in known for w in said) < _SHARED * len(said)
 
 
 def conversation(text: str) -> bool:

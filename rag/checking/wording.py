@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rag.checking.base import Effect, Finding
+from rag.checking.bounds import opposed_bounds
 from rag.checking.contest import Occurrence, context, fit, holders, holding, spanned
 from rag.checking.material import Material
-from rag.checking.numbers import agree
 from rag.checking.reading import Reading
 
 #: «above» and «below» measure where a figure follows; elsewhere they are places.
@@ -36,27 +36,6 @@ _QUANTIFIERS = {
 _PATTERNS = {
     kind: re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE) for kind, pattern in _QUANTIFIERS.items()
 }
-
-#: The four that bound a figure, where they stand right before it.
-_BOUNDS = {
-    kind: re.compile(rf"\b(?P<words>{pattern})\s*(?:the |an? |its )?[$€£]?$", re.IGNORECASE)
-    for kind, pattern in {
-        "least": r"at least|no (?:less|fewer) than|minimum(?: of)?|more than|over|above"
-        r"|greater than|exceed(?:s|ed|ing)?|in excess of",
-        "at most": r"at most|no more than|up to|maximum(?: of)?|less than|fewer than|under|below",
-        "exactly": r"exactly|precisely",
-        "nearly": r"nearly|almost|just under",
-        "about": r"about|approximately|around|roughly|some|estimated",
-    }.items()
-}
-_BOUND_CONFLICTS = {
-    "least": {"at most", "exactly", "nearly"},
-    "at most": {"least", "exactly"},
-    "exactly": {"least", "at most", "about", "nearly"},
-    "nearly": {"least", "exactly"},
-    "about": {"exactly"},
-}
-_BEFORE = 24  # characters
 
 #: Kinds that cannot both be said of one thing. Set by hand.
 _CONFLICTS = {
@@ -113,7 +92,7 @@ _REACH = 5  # tokens between a quantifier and what it counts
 class Mismatch:
     """One word of measure or sureness that differs. ``weight``: how well its place fits."""
 
-    kind: str  # quantifier, added, certainty
+    kind: str  # quantifier, bound, limited, added, certainty
     word: str
     other: str
     weight: float
@@ -123,16 +102,19 @@ class Mismatch:
 def mismatches(claim: Reading, material: Material) -> list[Mismatch]:
     """What differs in measure, sureness or exclusiveness."""
     return [
-        *_quantifiers(claim, material), *_bounds(claim, material), *_added(claim, material),
-        *_certainty(claim, material),
+        *_quantifiers(claim, material), *_limited(claim, material),
+        *(Mismatch("bound", *told) for told in opposed_bounds(claim, material)),
+        *_added(claim, material), *_certainty(claim, material),
     ]  # fmt: skip
 
 
 def findings(found: list[Mismatch], material: Material, *, rest_found: bool) -> list[Finding]:
-    """Sure quantifiers contradict. Added words and lost «may» are right half the time: notes."""
+    """Sure quantifiers contradict; a limit that the source does not set leaves it open. Added words
+    and lost «may» are right half the time: notes."""
     texts = {
         "bound": "the claim says «{}» where the source says «{}»",
         "quantifier": "the claim says «{}» where the source says «{}»",
+        "limited": "the claim says «{}» where the source says «{}» without a limit",
         "added": "the source does not say «{}»",
         "certainty": "the source puts it as «{1}», the claim as fact",
     }
@@ -141,6 +123,8 @@ def findings(found: list[Mismatch], material: Material, *, rest_found: bool) -> 
     for m in found:
         sure = m.kind == "bound" or (m.kind == "quantifier" and m.weight >= least)
         effect: Effect = "contradicts" if sure else "note"
+        if m.kind == "limited":
+            effect = "ambiguous"
         span = spanned(material.stretches[m.sentence]) if m.sentence >= 0 else ""
         rule = "quantifier" if m.kind == "bound" else m.kind
         shown.append(Finding(rule, effect, texts[m.kind].format(m.word, m.other), m.word, span))
@@ -196,31 +180,25 @@ def _quantifiers(claim: Reading, material: Material) -> Iterator[Mismatch]:
             yield Mismatch("quantifier", words, other, best, where)
 
 
-def _bounds(claim: Reading, material: Material) -> Iterator[Mismatch]:
-    """«At least 12» where the source has «at most 12», or «exactly» where it has «about»."""
-    for quantity in claim.quantities:
-        kind, words = _bound(claim.text, quantity.start)
-        if not kind:
+def _limited(claim: Reading, material: Material) -> Iterator[Mismatch]:
+    """«Few employees» where the source says «employees» and nowhere how many of them."""
+    for kind, words, place, counted in _quantified(claim):
+        noun = claim.tokens[counted[0]]
+        if kind != "few" or not noun.text.endswith("s"):
             continue
-        held = [
-            (*_bound(stretch.text, q.start), i)
-            for i, stretch in enumerate(material.stretches)
-            for q in stretch.reading.quantities
-            if agree(replace(quantity, loose=False), q, material.table_scales)
-        ]
-        against = [(other, i) for bound, other, i in held if bound in _BOUND_CONFLICTS[kind]]
-        if against and not any(bound == kind for bound, *_ in held):
-            other, where = against[0]
-            yield Mismatch("bound", words, other, len(against) / len(held), where)
-
-
-def _bound(text: str, start: int) -> tuple[str, str]:
-    """(kind, words) of the bound that stands before a figure, both empty for none."""
-    before = text[max(0, start - _BEFORE) : start]
-    for kind, pattern in _BOUNDS.items():
-        if m := pattern.search(before):
-            return kind, m["words"]
-    return "", ""
+        around = context(claim, place, counted[0], material)
+        best, where = 0.0, -1
+        for s, stretch in enumerate(material.stretches):
+            reading = stretch.reading
+            told = {reading.tokens[i].stem for *_, own in _quantified(reading) for i in own}
+            if noun.stem in told:
+                return
+            for p in reading.places.get(noun.stem, ()):
+                value = fit(around, Occurrence(s, p, ""), material)
+                if reading.tokens[p].text.endswith("s") and value > best:
+                    best, where = value, s
+        if best >= ALIGNED:
+            yield Mismatch("limited", words, noun.text, best, where)
 
 
 def _added(claim: Reading, material: Material) -> Iterator[Mismatch]:
@@ -229,7 +207,10 @@ def _added(claim: Reading, material: Material) -> Iterator[Mismatch]:
         for k, p in _PATTERNS.items()
         if k in ("all", "only", "none", "most", "both", "exactly")
     }
+    bounds = [m.span() for k in ("least", "at most") for m in _PATTERNS[k].finditer(claim.text)]
     for m in _STRENGTHENS.finditer(claim.text):
+        if any(start <= m.start() < end for start, end in bounds):
+            continue  # «at most»
         pattern = next((p for p in kinds.values() if p.fullmatch(m.group())), None)
         place = sum(t.start < m.end() for t in claim.tokens) - 1
         around = context(claim, place, place, material)
@@ -251,10 +232,17 @@ def _certainty(claim: Reading, material: Material) -> Iterator[Mismatch]:
     if where < 0 or best < ALIGNED:
         return
     text = material.stretches[where].text
-    found, softened = _PLANNED.search(text), _PLANNED.search(claim.text)
+    found, softened = _planned(material.stretches[where].reading), _planned(claim)
     if found and not softened:
         yield Mismatch("certainty", claim.text, found.group(), best, where)
     elif softened and not _MAYBE.search(claim.text):
         maybe = _MAYBE.search(text)
         if maybe and re.search(r"\bwill\b", claim.text, re.IGNORECASE):
             yield Mismatch("certainty", "will", maybe.group(), best, where)
+
+
+def _planned(reading: Reading) -> re.Match[str] | None:
+    """The first word that puts a thing as planned or possible; the month of May is none."""
+    dates = [(q.start, q.end) for q in reading.quantities if q.kind == "date"]
+    found = _PLANNED.finditer(reading.text)
+    return next((m for m in found if not any(a <= m.start() < b for a, b in dates)), None)
