@@ -30,7 +30,8 @@ from fit_checker import (
 )
 from flips import Case
 from numpy.typing import NDArray
-from verification_sets import clapnq, financebench, summedits, wice
+from verification_sets import clapnq, financebench, samples, summedits, wice
+from verification_sets import rows as rows_of
 
 from rag.checking.check import verify
 from rag.checking.claims import claim_of
@@ -47,6 +48,7 @@ Rows = NDArray[np.intp]
 Measure = Callable[[Rows], float]
 RESAMPLES = 500
 OBJECTIONS = ("contradicts", "unsupported")
+FLAGGED = ("contradicted", "not_supported")
 
 
 def auroc(true: Flags, scores: Floats) -> float:
@@ -268,6 +270,27 @@ def human_table(folder: Path) -> None:
         )
 
 
+def verbatim_table(texts: dict[str, list[str]]) -> None:
+    """Whole sentences of the sources, one a text, checked against the text they stand in: whatever
+    the checker says against them, or leaves in doubt, is its own mistake."""
+    print("| sentences of | n | supported | no mismatch found | in doubt | objected to |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    rng = random.Random(5)
+    for name, some in texts.items():
+        picked = []
+        for text in dict.fromkeys(some):
+            whole = [s for s in sentences(text) if claim_of(s) and 5 <= len(s.split()) <= 40]
+            if whole:
+                picked.append((rng.choice(whole), text))
+        labels = [verify(sentence, [text]).label for sentence, text in picked[:400]]
+        each = [str(n) for n in range(len(labels))]
+        shares = [
+            interval(each, share(np.array([label in kinds for label in labels])))
+            for kinds in (("supported",), ("no_mismatch",), ("unverified",), FLAGGED)
+        ]
+        print(f"| {name} | {len(labels)} | {' | '.join(shares)} |")
+
+
 def evidence_table(cases: Sequence[Case]) -> None:
     """How often a sentence that people marked as support is among those shown."""
     known = [c for c in cases if c.needed and c.supported]
@@ -363,6 +386,16 @@ def main() -> None:
     flips_table(rows, scores)
     print("\n### Human verdicts\n")
     human_table(options.data / "financebench")
+    print("\n### Sentences as they stand\n")
+    reports = [
+        text for case, _ in financebench(options.data / "financebench") for text in case.evidence
+    ]
+    verbatim_table({
+        "CLAPNQ passages": [r["text"] for r in rows_of(options.data / "clapnq" / "passages.jsonl")],
+        "FinanceBench evidence": reports,
+        "SummEdits documents": [t for c in rows.cases if c.source in EDITS for t in c.evidence],
+        "samples": [t for case in samples() for t in case.evidence],
+    })  # fmt: skip
     print("\n### Evidence shown\n")
     evidence_table([c for c in rows.cases if c.source == "WiCE" and not c.flip][::3])
     print("\n### Time\n")

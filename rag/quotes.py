@@ -1,7 +1,8 @@
 """Where a quote stands in a stored text. Pure: strings in, offsets out.
 
 Two texts count as the same when they differ only in what typesetting does to words: white space,
-hyphenation at line ends, ligatures, the shapes of quote marks and dashes, invisible characters.
+also before a comma or a full stop, hyphenation at line ends, ligatures, the shapes of quote marks
+and dashes, invisible characters.
 Letters, digits, case and every other sign must be equal; a quote begins and ends where words do.
 """
 
@@ -21,6 +22,7 @@ _SHAPES = str.maketrans(
 )  # fmt: skip
 #: Chinese, Japanese and Korean signs begin here; they are written without spaces.
 NO_SPACES_FROM = "\u2e80"
+_STOPS = frozenset(",.;:!?")
 _INVISIBLE = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff\ufffe")
 
 
@@ -106,9 +108,17 @@ def _plain(text: str) -> _Plain:
                 if characters and characters[-1] == " ":
                     continue
                 char = " "
+            elif char in _STOPS and characters[-1:] == [" "] and _ends_a_word(text, offset):
+                characters.pop()  # «the federal government .», as some texts are taken apart
+                origins.pop()
             characters.append(char)
             origins.append(offset)
     return _without_hyphenation(characters, origins, text)
+
+
+def _ends_a_word(text: str, offset: int) -> bool:
+    """Whether nothing is glued to the sign at ``offset``: «$ .16» is a number."""
+    return not text[offset + 1 : offset + 2].strip()
 
 
 def _unligatured(char: str) -> str:

@@ -71,6 +71,14 @@ def test_what_counts_as_the_same(quote: str, text: str, found: bool) -> None:
     assert (locate(quote, text) is not None) is found
 
 
+def test_spaces_before_a_comma_or_a_full_stop_are_typesetting_but_not_inside_a_figure() -> None:
+    text = "Paid in cash , and $ .16 a share . It ended ."
+    assert locate("Paid in cash, and $ .16 a share.", text) == (0, 34)
+    assert locate("Paid in cash , and", "Paid in cash, and more.") == (0, 17)
+    assert locate("and $.16", text) is None
+    assert locate("Paid in cash and", text) is None
+
+
 def test_each_place_of_a_quote_is_found_and_hyphens_tell_them_apart() -> None:
     text = "He re-signed. He re-\nsigned. He resigned."
     assert [text[a:b] for a, b in places("He resigned", text)] == ["He re-\nsigned", "He resigned"]

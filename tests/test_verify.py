@@ -95,6 +95,25 @@ def test_an_ambiguous_number_leaves_the_claim_unverified() -> None:
     assert "two ways" in verdict.reasons[0]
 
 
+@pytest.mark.parametrize("space", ["\u00a0", "\u2009", "\u202f", "\u3000"])
+def test_spaces_of_other_widths_hide_no_figure(space: str) -> None:
+    source = "We purchased shares for $349 million in the fourth quarter of fiscal 2019 in all."
+    wide = source.replace(" ", space)
+    assert verify(source, [wide]).label == "supported"
+    assert verify(wide, [source]).label == "supported"
+    changed = verify(source.replace("fourth quarter of fiscal 2019", "second half of 2018"), [wide])
+    assert changed.label in ("contradicted", "not_supported")
+
+
+@pytest.mark.parametrize(
+    "after", ["He then used reverse thrust.", "It turned in the opposite direction."]
+)
+def test_what_stands_beside_it_must_speak_of_it_to_take_it_back(after: str) -> None:
+    claim = "The pilot applied the brakes."
+    assert verify(claim, [f"{claim} {after}"]).label == "supported"
+    assert verify(claim, [f"{claim} The board found the opposite."]).label == "unverified"
+
+
 def test_a_conversation_is_never_said_to_match() -> None:
     talk = "Ann: Buy some butter.\nMike: Ok.\nMike: Do we have milk?\nAnn: Yes, in the fridge."
     verdict = verify("Ann has milk in the fridge.", talk)

@@ -73,7 +73,10 @@ _BACK = tuple(
             r"|(?:not|n[’']t|never) (?:convinced|persuaded))"
             r"(?:\W+with (?:this|that|it|him|her|them))?\W*\Z"
         ),
-        r"\b(?:opposite|contrary|reverse)\b",
+        (
+            r"\bon the contrary\b|\bthe (?:very )?(?:opposite|contrary|reverse)"
+            r"(?:\W*\Z|\W+(?:is|was|has|held|holds|happen\w*|appl(?:ies|ied)|of (?:this|that))\b)"
+        ),
         rf"\A\W*(?:\w+\W+){{0,3}}?{DID_NOT}",
     )
 )

@@ -72,10 +72,15 @@ _SHARED = 0.5
 _SPEAKER = re.compile(r"^\s*[A-Z][\w.'’ -]{0,30}:\s", re.MULTILINE)
 
 
+#: No-break, thin, figure and other spaces.
+_SPACES = dict.fromkeys((0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " ")
+
+
 def without_marks(text: str, *, keep_places: bool = False) -> str:
     """The text without what nobody is to read as its words: escape codes of a terminal, what is
-    struck through, forged fences. ``keep_places``: blanks stand there, so that offsets stay."""
-    return _NO_TEXT.sub(lambda m: " " * len(m[0]) if keep_places else "", text)
+    struck through, forged fences. ``keep_places``: blanks stand there, so that offsets stay. Spaces
+    of other widths, of which some PDFs are full, are plain ones."""
+    return _NO_TEXT.sub(lambda m: " " * len(m[0]) if keep_places else "", text).translate(_SPACES)
 
 
 def addressed_to_checker(text: str) -> list[tuple[int, int]]:
