@@ -6,7 +6,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 QUESTION ?= What does the pilot who flipped a Cessna at Weiser Air Park say could have prevented it?
 
-.PHONY: demo test check install clean
+.PHONY: demo test test-a-h test-i-z check install clean
 
 install: $(VENV)/.installed
 
@@ -25,8 +25,12 @@ demo: install
 	@echo 'rag ask "$(QUESTION)"'
 	@$(BIN)/rag --index $(VENV)/demo-index ask "$(QUESTION)"
 
+# in two halves at once, which take equally long; each is printed when it ends
 test: install
-	$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-a-h test-i-z
+
+test-a-h test-i-z: test-%: install
+	$(BIN)/python -m pytest tests/test_[$*]*.py
 
 check: install
 	$(BIN)/ruff check .

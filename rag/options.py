@@ -151,7 +151,8 @@ def _with_place(text: str, kept: Mapping[str, Any]) -> str:
     words = [w for name in _PLACE if name in kept for w in (_flag(name), str(kept[name]))]
     if not words or any(secret in word for word in words for secret in kept.get("secrets", ())):
         return text
-    return _HINT.sub(lambda found: f"{found[0]} {shlex.join(words)}", text)
+    place = one_line(shlex.join(words))
+    return _HINT.sub(lambda found: f"{found[0]} {place}", text)
 
 
 def _flag(name: str) -> str:
