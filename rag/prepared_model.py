@@ -7,6 +7,7 @@ exported is remembered as such and run by sentence-transformers itself.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -138,13 +139,24 @@ def _build(settings: Settings, folder: Path) -> None:
         if not manifest["exported"]:
             (temporary / "model.onnx").unlink(missing_ok=True)
         (temporary / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        if not (folder / "manifest.json").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            os.rename(temporary, folder)
-    except FileExistsError:
-        pass  # another process prepared the same model meanwhile
+        _put_in_place(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put_in_place(made: Path, folder: Path) -> None:
+    """Unless another process prepared the same model meanwhile; half of one gives way."""
+    for _ in range(2):
+        try:
+            os.rename(made, folder)
+        except OSError as error:  # a folder that is not empty is one or the other
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+            if (folder / "manifest.json").exists():
+                return
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            return
 
 
 def _temporary_beside(folder: Path) -> Path:

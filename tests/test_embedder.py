@@ -15,7 +15,14 @@ import pytest
 
 from rag.embedder import Embedder
 from rag.errors import ModelUnavailable
-from rag.prepared_model import AGREEMENT, BUNDLED_SHA256, PROBES, describe, prepare
+from rag.prepared_model import (
+    AGREEMENT,
+    BUNDLED_SHA256,
+    PROBES,
+    _put_in_place,
+    describe,
+    prepare,
+)
 from rag.settings import Settings
 
 
@@ -135,3 +142,20 @@ def test_embedding_a_folder_reports_to_nobody(tmp_path: Path) -> None:
     environment = {k: v for k, v in os.environ.items() if k != "CI"} | {"HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=120)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("there", "kept"), [(None, "new"), ("manifest.json", "old"), ("model.onnx", "new")]
+)
+def test_of_two_that_prepare_a_model_at_once_one_stays_and_a_half_gives_way(
+    tmp_path: Path, there: str | None, kept: str
+) -> None:
+    made, folder = tmp_path / "made", tmp_path / "folder"
+    made.mkdir()
+    (made / "manifest.json").write_text("new")
+    if there:
+        folder.mkdir()
+        (folder / there).write_text("old")
+    _put_in_place(made, folder)
+    assert (folder / "manifest.json").read_text() == kept
+    assert [p.name for p in folder.iterdir()] == ["manifest.json"]
