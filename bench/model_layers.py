@@ -31,6 +31,7 @@ from verification_sets import summedits, wice
 
 from rag.checking.answers import Checking
 from rag.checking.base import ModelChecker, ModelOpinion
+from rag.checking.claims import claim_of
 from rag.checking.models.choose import choose_checker
 from rag.records import Passage, Sentence
 from rag.settings import load_settings
@@ -66,7 +67,8 @@ def drawn(cases: Sequence[Case], number: int) -> list[Case]:
     picked: dict[bool, list[Case]] = {True: [], False: []}
     for case in rng.sample(cases, len(cases)):
         here = picked[case.supported]
-        if case.document not in documents and len(here) < number // 2:
+        room = case.document not in documents and len(here) < number // 2
+        if room and claim_of(case.claim):
             here.append(case)
             documents.add(case.document)
     return picked[True] + picked[False]
