@@ -74,8 +74,8 @@ def summary(report: IngestReport, *, dry_run: bool) -> list[str]:
     if dry_run:
         would = f"Would sync {counts['found']:,} files: {told}. Nothing was changed."
         return [would, *(f"But {one_line(notice)}" for notice in report.notices)]
-    speed = report.embedded / report.seconds
-    rate = f" ({speed:,.{0 if speed >= 10 else 1}f} a second)" if report.embedded else ""
+    speed = report.embedded / report.seconds if report.embedded else 0.0
+    rate = f" ({speed:,.{0 if speed >= 10 else 1}f} a second)" if speed else ""
     done = f"{report.chunks:,} chunks, {report.embedded:,} embedded in {report.seconds:,.1f} s"
     lines = [f"{counts['found']:,} files: {told}.", f"{done}{rate}."]
     for problem in report.problems[:_NAMED]:

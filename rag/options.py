@@ -151,6 +151,8 @@ def _with_place(text: str, kept: Mapping[str, Any]) -> str:
     words = [w for name in _PLACE if name in kept for w in (_flag(name), str(kept[name]))]
     if not words or any(secret in word for word in words for secret in kept.get("secrets", ())):
         return text
+    if any(f"{_flag(name)} " in text for name in _PLACE):
+        return text  # whoever wrote it knew the place
     place = one_line(shlex.join(words))
     return _HINT.sub(lambda found: f"{found[0]} {place}", text)
 
@@ -159,9 +161,9 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-#: What says where the index is, and the commands that go there. `rag eval` completes its own hints.
+#: What says where the index is, and the commands that go there.
 _PLACE = ("config", "index", "qdrant_url", "collection")
-_HINT = re.compile(r"(?<![\w./-])rag (?:ingest|status|search|ask|verify|doctor)\b")
+_HINT = re.compile(r"(?<![\w./-])rag (?:ingest|status|search|ask|verify|doctor|eval [a-z]+)\b")
 
 
 def run(command: click.Command, arguments: list[str] | None = None) -> int:

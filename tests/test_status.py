@@ -158,6 +158,11 @@ def test_what_to_type_next_names_the_index_that_was_given(small: Path, before: b
     assert f"rag status --index {small} --failed" in done.out
 
 
+def test_an_evaluation_that_is_still_to_come_is_named_with_the_index(tmp_path: Path) -> None:
+    done = rag_here("eval", "history", "--index", str(tmp_path / "x"))
+    assert f"make the first run: rag eval run --index {tmp_path / 'x'} QUESTIONS" in done.err
+
+
 def test_what_to_type_next_tells_no_password() -> None:
     done = rag_here("status", "--qdrant-url", "http://:s3cret@127.0.0.1:9", "--collection", "a b")
     assert "s3cret" not in done.out + done.err
